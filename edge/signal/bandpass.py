@@ -1,0 +1,101 @@
+"""The Butterworth band-pass over a stream, without a Python loop over samples.
+
+A cascade of second-order sections is a linear system with ten numbers of memory. Over a block of samples its output is
+`response @ block + observe @ memory`, two matrix products that BLAS does at once for many blocks; only the memory itself has to
+be carried from block to block. Shorter blocks use the leading part of the same matrices, so no sample waits for a block to fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.signal.butterworth import butterworth_bandpass_sos
+
+Float64 = NDArray[np.float64]
+
+BLOCK_SAMPLES = 128
+"""Measured: longer blocks spend their time in `response`, shorter ones in the loop over blocks."""
+
+
+@dataclass(frozen=True)
+class Bandpass:
+    """A designed filter: matrices of its linear system over one block of `BLOCK_SAMPLES` (m = memory size, 2 a section)."""
+
+    response: Float64
+    """[block, block] lower triangular Toeplitz: the impulse response."""
+    observe: Float64
+    """[block, m]: what the memory adds to each sample of the block."""
+    absorb: Float64
+    """[m, block]: what each sample of the block adds to the memory after it."""
+    advance: Float64
+    """[block + 1, m, m]: the memory after k samples of silence."""
+
+    def initial_state(self) -> Float64:
+        """The memory of a filter that has heard only silence, float64 [m]."""
+        return np.zeros(self.observe.shape[1])
+
+
+def design_bandpass(order: int, low_hz: float, high_hz: float, sample_rate_hz: float) -> Bandpass:
+    """A Butterworth band-pass of the given prototype order with -3 dB edges `low_hz` and `high_hz` (paper, section 2)."""
+    system = _cascade(butterworth_bandpass_sos(order, low_hz, high_hz, sample_rate_hz))
+    return _over_a_block(*system)
+
+
+def bandpass(chunk: NDArray[np.floating], state: Float64, design: Bandpass) -> tuple[Float64, Float64]:
+    """Filter the next samples of a stream.
+
+    Parameters: `chunk` real [n], any n; `state` float64 [m] from `initial_state` or the previous call.
+    Returns: float64 [n] and the state after it. Cutting a stream elsewhere changes the result by rounding only.
+    """
+    whole = chunk.size // BLOCK_SAMPLES * BLOCK_SAMPLES
+    blocks = np.asarray(chunk[:whole], dtype=np.float64).reshape(-1, BLOCK_SAMPLES)
+    filtered, state = _filter_blocks(blocks, state, design)
+    if whole == chunk.size:
+        return filtered, state
+    rest, state = _filter_short(np.asarray(chunk[whole:], dtype=np.float64), state, design)
+    return np.concatenate([filtered, rest]), state
+
+
+def _filter_blocks(blocks: Float64, state: Float64, design: Bandpass) -> tuple[Float64, Float64]:
+    memories = np.empty((len(blocks), state.size))
+    advance = np.ascontiguousarray(design.advance[-1].T)
+    for memory, absorbed in zip(memories, blocks @ design.absorb.T, strict=True):
+        memory[:] = state
+        state = state @ advance + absorbed
+    return (blocks @ design.response.T + memories @ design.observe.T).reshape(-1), state
+
+
+def _filter_short(samples: Float64, state: Float64, design: Bandpass) -> tuple[Float64, Float64]:
+    count = samples.size
+    filtered = design.response[:count, :count] @ samples + design.observe[:count] @ state
+    return filtered, design.advance[count] @ state + design.absorb[:, -count:] @ samples
+
+
+def _cascade(sos: Float64) -> tuple[Float64, Float64, Float64, float]:
+    """State-space matrices (A, B, C, D) of the sections in series, each in transposed direct form II."""
+    size = 2 * len(sos)
+    transition, drive, output, through = np.zeros((size, size)), np.zeros(size), np.zeros(size), 1.0
+    for index, (b0, b1, b2, _, a1, a2) in enumerate(sos):
+        here = slice(2 * index, 2 * index + 2)
+        feed = np.array([b1 - a1 * b0, b2 - a2 * b0])
+        transition[here] += np.outer(feed, output)
+        transition[here, here] += np.array([[-a1, 1.0], [-a2, 0.0]])
+        drive[here] = feed * through
+        output, through = output * b0, through * b0
+        output[2 * index] += 1.0
+    return transition, drive, output, through
+
+
+def _over_a_block(transition: Float64, drive: Float64, output: Float64, through: float) -> Bandpass:
+    powers = [np.eye(len(transition))]
+    for _ in range(BLOCK_SAMPLES):
+        powers.append(transition @ powers[-1])
+    advance = np.array(powers)
+    observe, absorb = output @ advance[:-1], (advance[:-1] @ drive)[::-1].T
+    impulse = np.concatenate([[through], observe[:-1] @ drive])
+    lag = np.subtract.outer(np.arange(BLOCK_SAMPLES), np.arange(BLOCK_SAMPLES))
+    response = np.where(lag >= 0, impulse[np.abs(lag)], 0.0)
+    return Bandpass(response, observe, np.ascontiguousarray(absorb), advance)

@@ -1,0 +1,53 @@
+"""A window of conditioned sound as the 8-bit image that the network sees."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.signal.clipping import clipped_rows
+from edge.signal.colour import magma
+from edge.signal.mel import mel_levels_db
+from edge.signal.resize import resize_bilinear
+from edge.signal.spec import FeatureSpec
+
+UInt8 = NDArray[np.uint8]
+
+
+def image_from_window(window: NDArray[np.float32], spec: FeatureSpec) -> UInt8:
+    """The feature image of one window.
+
+    Parameters: `window` float [window_samples]. Returns: uint8 `spec.image_shape`, highest frequency in the first row. Silence is all zero.
+    Raises ValueError for another length.
+    """
+    if window.shape != (spec.window_samples,):
+        raise ValueError(f"window has shape {window.shape}; spec {spec.name!r} takes ({spec.window_samples},)")
+    levels = levels_from_window(window, spec)
+    if spec.layout == "colour":
+        return colour_image_from_levels(levels, spec)
+    return level_image_from_levels(levels, spec)
+
+
+def levels_from_window(window: NDArray[np.float32], spec: FeatureSpec) -> UInt8:
+    """Mel levels stretched to 0..255 over this window, uint8 [n_mels, frames], lowest band first."""
+    levels_db = mel_levels_db(window, spec)
+    floor = levels_db.min()
+    span = levels_db.max() - floor
+    if not span > 0:
+        return np.zeros(levels_db.shape, np.uint8)
+    return np.asarray((levels_db - floor) / span * 255, dtype=np.uint8)
+
+
+def level_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
+    """One channel, uint8 [1, n_mels, frames]: flipped, blank rows cut, brought back to `n_mels` rows."""
+    upright = levels[::-1]
+    kept = upright[clipped_rows(upright, spec) :]
+    return resize_bilinear(kept, *levels.shape)[np.newaxis]
+
+
+def colour_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
+    """The authors' picture, uint8 [3, rows, columns] in the order red, green, blue."""
+    rows, columns = levels.shape[0] * spec.enlargement, levels.shape[1] * spec.enlargement
+    enlarged = resize_bilinear(magma()[levels], rows, columns)[::-1]
+    kept = enlarged[clipped_rows(levels[::-1], spec) * spec.enlargement :]
+    return np.ascontiguousarray(resize_bilinear(kept, rows, columns).transpose(2, 0, 1))
