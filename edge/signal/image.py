@@ -42,12 +42,12 @@ def level_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """One channel, uint8 [1, n_mels, frames]: flipped, blank rows cut, brought back to `n_mels` rows."""
     upright = levels[::-1]
     kept = upright[clipped_rows(upright, spec) :]
-    return resize_bilinear(kept, *levels.shape)[np.newaxis]
+    return resize_bilinear(kept[np.newaxis], *levels.shape)
 
 
 def colour_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """The authors' picture, uint8 [3, rows, columns] in the order red, green, blue."""
     rows, columns = levels.shape[0] * spec.enlargement, levels.shape[1] * spec.enlargement
-    enlarged = resize_bilinear(magma()[levels], rows, columns)[::-1]
-    kept = enlarged[clipped_rows(levels[::-1], spec) * spec.enlargement :]
-    return np.ascontiguousarray(resize_bilinear(kept, rows, columns).transpose(2, 0, 1))
+    enlarged = resize_bilinear(magma().T[:, levels], rows, columns)[:, ::-1]
+    kept = enlarged[:, clipped_rows(levels[::-1], spec) * spec.enlargement :]
+    return resize_bilinear(kept, rows, columns)

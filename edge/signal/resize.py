@@ -8,26 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
+Int32 = NDArray[np.int32]
 
 ONE = 2048
 """Weights are in 1/2048, as in OpenCV (INTER_RESIZE_COEF_BITS = 11)."""
 
 
-def resize_bilinear(image: UInt8, rows: int, columns: int) -> UInt8:
-    """`image`, uint8 [height, width] or [height, width, channels], at `rows` x `columns`; pixel centres are aligned."""
-    left, right, weight = _taps(image.shape[1], columns)
-    across = (slice(None), slice(None), *[np.newaxis] * (image.ndim - 2))
-    wide = image[:, left].astype(np.int32) * (ONE - weight)[across[1:]] + image[:, right] * weight[across[1:]]
-    above, below, weight = _taps(image.shape[0], rows)
-    down = (slice(None), *[np.newaxis] * (image.ndim - 1))
-    # OpenCV drops four bits before and sixteen after the second product, so that both fit 32-bit lanes.
+def resize_bilinear(planes: UInt8, rows: int, columns: int) -> UInt8:
+    """`planes`, uint8 [channels, height, width], as uint8 [channels, rows, columns]; pixel centres are aligned."""
+    # One plane at a time: the 32-bit intermediates of all three together leave the processor's cache.
+    return np.stack([_tall(_wide(plane, columns), rows) for plane in planes])
+
+
+def _wide(plane: UInt8, columns: int) -> Int32:
+    """Columns interpolated, in 1/128 of a level: OpenCV drops four of its eleven bits here, to fit 16-bit lanes."""
+    if plane.shape[1] == columns:
+        return plane.astype(np.int32) << 7
+    left, right, weight = _taps(plane.shape[1], columns)
+    wide = plane.take(left, axis=1) * (ONE - weight)
+    wide += plane.take(right, axis=1) * weight
     wide >>= 4
-    tall = ((wide[above] * (ONE - weight)[down]) >> 16) + ((wide[below] * weight[down]) >> 16)
-    return np.asarray((tall + 2) >> 2, dtype=np.uint8)
+    return wide
+
+
+def _tall(wide: Int32, rows: int) -> UInt8:
+    above, below, weight = _taps(wide.shape[0], rows)
+    tall = wide.take(above, axis=0)
+    tall *= (ONE - weight)[:, np.newaxis]
+    tall >>= 16
+    lower = wide.take(below, axis=0)
+    lower *= weight[:, np.newaxis]
+    lower >>= 16
+    tall += lower
+    tall += 2
+    tall >>= 2
+    return tall.astype(np.uint8)
 
 
 @lru_cache(maxsize=256)
-def _taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+def _taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Int32]:
     """For each target position the two source positions around it and the second one's weight; beyond the ends both are the end."""
     position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
     before = np.floor(position)
