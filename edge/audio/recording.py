@@ -1,0 +1,155 @@
+"""WAV and FLAC files, read block by block so that a night's recording needs no more memory than a breath's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.audio.block import AudioBlock, Float32, Positions, block_from_channels
+from edge.audio.pacing import Pace, paced
+from edge.audio.riff import missing_sound_share
+from edge.audio.source import AudioSource
+from edge.errors import RecordingError, SetupError
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+BLOCK_S = 0.25
+"""Short enough for a live view, long enough that a block costs more than its bookkeeping."""
+FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
+"""As libsndfile names them: the lossless ones that stethoscopes and recorders write."""
+MIN_SAMPLE_RATE_HZ = 4000
+"""The rate of the features, and of the slowest stethoscope among the ICBHI recordings."""
+MAX_SAMPLE_RATE_HZ = 48000
+"""The usual highest rate of a sound card; `edge/signal` is specified up to here."""
+UNKNOWN_FRAMES = 2**63 - 1
+"""libsndfile's length of a FLAC stream whose header was never finished."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A whole recording in memory."""
+
+    samples: Float32
+    """float32 [n], mono (mean of the channels), in [-1, 1]."""
+    sample_rate_hz: int
+    invalid_at: Positions
+    """Positions in `samples` that were NaN or infinite and are 0 here."""
+    clipped_at: Positions
+    """Positions in `samples` where at least one channel stood at full scale."""
+
+
+def read_recording(path: Path) -> Recording:
+    """All of a WAV or FLAC file: 8 to 32 bit or float, any number of channels, 4 to 48 kHz. Raises RecordingError."""
+    with RecordingSource(path) as source:
+        blocks = list(source.blocks())
+    starts = np.cumsum([0] + [len(block.samples) for block in blocks[:-1]])
+    return Recording(
+        samples=np.concatenate([block.samples for block in blocks]),
+        sample_rate_hz=source.sample_rate_hz,
+        invalid_at=np.concatenate([start + block.invalid_at for start, block in zip(starts, blocks, strict=True)]),
+        clipped_at=np.concatenate([start + block.clipped_at for start, block in zip(starts, blocks, strict=True)]),
+    )
+
+
+class RecordingSource(AudioSource):
+    """A WAV or FLAC file as a stream."""
+
+    def __init__(self, path: Path, pace: Pace | None = None) -> None:
+        """Open and check `path`; with a `pace` it is delivered as fast as it would sound. Raises RecordingError."""
+        _check_file(path)
+        self._path = path
+        self._pace = pace
+        self._file = _open(path)
+        self.name = str(path)
+        self.sample_rate_hz = self._file.samplerate
+        try:
+            _check_sound(path, self._file)
+        except RecordingError:
+            self.close()
+            raise
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        return paced(self._blocks(), self.sample_rate_hz, self._pace)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _blocks(self) -> Iterator[AudioBlock]:
+        from soundfile import SoundFileError
+
+        block_frames = round(BLOCK_S * self.sample_rate_hz)
+        read_frames = 0
+        while True:
+            try:
+                channels = self._file.read(block_frames, dtype="float32", always_2d=True)
+            except SoundFileError as error:
+                read_s = read_frames / self.sample_rate_hz
+                raise RecordingError(f"{self._path}: damaged after {read_s:.1f} s ({error}); copy it again") from error
+            if len(channels) == 0:
+                return
+            read_frames += len(channels)
+            yield block_from_channels(channels)
+
+
+def _check_file(path: Path) -> None:
+    """Raise RecordingError unless `path` is a file that can be read and is not cut off, as far as its header tells."""
+    try:
+        if not path.exists():
+            raise RecordingError(f"{path}: no such file; check the path")
+        if not path.is_file():
+            raise RecordingError(f"{path}: not a file; give a WAV or FLAC file")
+        if path.stat().st_size == 0:
+            raise RecordingError(f"{path}: empty (0 bytes); record or copy it again")
+        with path.open("rb") as file:
+            missing_share = missing_sound_share(file)
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if missing_share > 0:
+        raise RecordingError(f"{path}: cut off, the last {missing_share:.1%} of its sound is missing; copy it again")
+
+
+def _open(path: Path) -> SoundFile:
+    try:
+        from soundfile import SoundFile, SoundFileError
+    except (ImportError, OSError) as error:
+        raise SetupError(f"reading recordings needs soundfile ({error}); install it with: pip install soundfile") from error
+    try:
+        return SoundFile(path, mode="r")
+    except (SoundFileError, TypeError) as error:
+        raise RecordingError(f"{path}: not a WAV or FLAC file; convert it to one, for example with ffmpeg") from error
+
+
+def _check_sound(path: Path, file: SoundFile) -> None:
+    """Raise RecordingError unless an opened file holds sound that can be used, whole."""
+    if file.format not in FORMATS:
+        raise RecordingError(f"{path}: {file.format} sound; convert it to WAV or FLAC, for example with ffmpeg")
+    if not MIN_SAMPLE_RATE_HZ <= file.samplerate <= MAX_SAMPLE_RATE_HZ:
+        raise RecordingError(
+            f"{path}: sample rate {file.samplerate} Hz is outside {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz; "
+            "resample it, for example with: ffmpeg -i IN -ar 44100 OUT.wav"
+        )
+    if file.frames == 0:
+        raise RecordingError(f"{path}: holds no sound (0 samples); record it again")
+    if file.frames == UNKNOWN_FRAMES:
+        raise RecordingError(f"{path}: its header announces no length; write it anew, for example with: flac -d")
+    _check_end(path, file.frames)
+
+
+def _check_end(path: Path, frames: int) -> None:
+    """Raise RecordingError unless the last frame is there: a FLAC file announces its length but ends anywhere."""
+    from soundfile import SoundFile, SoundFileError
+
+    # A handle of its own: after a failed seek libsndfile can no longer read.
+    with SoundFile(path, mode="r") as file:
+        try:
+            file.seek(frames - 1)
+            whole = len(file.read(1)) == 1
+        except SoundFileError:
+            whole = False
+    if not whole:
+        raise RecordingError(f"{path}: cut off, its last sound is missing; copy it again")

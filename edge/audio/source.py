@@ -1,0 +1,78 @@
+"""What every source of sound offers, and how one is opened from what a person typed."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from edge.audio.block import AudioBlock
+from edge.audio.pacing import SYSTEM_PACE, Pace
+from edge.errors import UsageError
+
+AnySource = TypeVar("AnySource", bound="AudioSource")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a simulated source is known to contain between two times."""
+
+    start_s: float
+    end_s: float
+    label: str
+    """One of `edge.labels.LABELS`."""
+
+
+class AudioSource(Protocol):
+    """Sound that arrives in blocks; as a context manager it closes itself."""
+
+    name: str
+    """What a result's `source` says."""
+    sample_rate_hz: int
+    """Rate of every block."""
+    sections: tuple[Section, ...] = ()
+    """What a simulated source is known to contain; empty for a real one."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[AudioBlock]:
+        """The sound from its beginning, once. A microphone's does not end.
+
+        Raises RecordingError or AudioDeviceError where it cannot go on.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file or the device. May be called twice."""
+
+    def __enter__(self: AnySource) -> AnySource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(uri: str, *, realtime: bool, pace: Pace = SYSTEM_PACE) -> AudioSource:
+    """The source that `uri` names: `mic` (the default input), `mic:NAME` (part of an input's name), `demo` or a file.
+
+    `realtime`: a file or the demo comes as fast as it would sound, by the clock of `pace`; a microphone always does.
+    A file that is called `mic` or `demo` is reached as `./mic`. Raises UsageError, RecordingError or AudioDeviceError.
+    """
+    if uri == "mic" or uri.startswith("mic:"):
+        from edge.audio.microphone import MicrophoneSource
+
+        return MicrophoneSource(uri.removeprefix("mic").removeprefix(":"))
+    if uri == "demo":
+        from edge.audio.simulated import SimulatedSource
+
+        return SimulatedSource(pace=pace if realtime else None)
+    if re.match(r"[a-z][a-z0-9+.-]+://", uri):
+        raise UsageError(f"source {uri}: no such kind of source; give a file, demo, mic or mic:NAME")
+    from edge.audio.recording import RecordingSource
+
+    return RecordingSource(Path(uri), pace=pace if realtime else None)
