@@ -1,10 +1,12 @@
-"""Writes tests/golden/features.npz: two windows and the image the authors' libraries make of them (librosa, OpenCV; development only).
+"""Writes tests/golden/features.npz: two windows and the image the authors' libraries make of them (librosa, OpenCV;
+development only).
 
 With it the device's tests hold the features to their definition where neither library is installed.
 """
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -27,7 +29,7 @@ def main() -> None:
         windows=windows,
         levels=levels,
         images=np.stack([image_from_levels(each) for each in levels]),
-        made_with=np.array(f"librosa {librosa.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}"),
+        made_with=np.array(f"librosa {version('librosa')}, OpenCV {cv2.__version__}, NumPy {np.__version__}"),
     )
 
 
@@ -39,7 +41,9 @@ def noisy_breath() -> NDArray[np.float32]:
 
 
 def wheeze_with_a_blank_top() -> NDArray[np.float32]:
-    """A gliding tone and its octave over faint noise below 900 Hz: the upper rows are blank, as from a Littmann 3200."""
+    """A gliding tone and its octave over faint noise below 900 Hz: the upper rows are blank, as from a Littmann
+    3200.
+    """
     time_s = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE_HZ
     phase = 2 * np.pi * (350 * time_s + 20 * np.sin(2 * np.pi * 0.4 * time_s))
     spectrum = np.fft.rfft(np.random.default_rng(2022).standard_normal(WINDOW_SAMPLES))
@@ -50,9 +54,11 @@ def wheeze_with_a_blank_top() -> NDArray[np.float32]:
 
 def levels_from_window(window: NDArray[np.float32]) -> NDArray[np.uint8]:
     """8-bit mel levels [64, 219] as the released code scales them."""
-    mel = librosa.feature.melspectrogram(y=window, sr=SAMPLE_RATE_HZ, n_mels=64, fmin=50, fmax=2000, n_fft=256, hop_length=128)
+    mel = librosa.feature.melspectrogram(
+        y=window, sr=SAMPLE_RATE_HZ, n_mels=64, fmin=50, fmax=2000, n_fft=256, hop_length=128
+    )
     levels_db = librosa.power_to_db(mel, ref=np.max)
-    return ((levels_db - levels_db.min()) / (levels_db.max() - levels_db.min()) * 255).astype(np.uint8)
+    return np.asarray((levels_db - levels_db.min()) / (levels_db.max() - levels_db.min()) * 255, dtype=np.uint8)
 
 
 def image_from_levels(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:

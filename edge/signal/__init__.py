@@ -1,1 +1,3 @@
-"""Samples to feature image, in NumPy only: the one definition that training, calibration, scoring and listening share."""
+"""Samples to feature image, in NumPy only: the one definition that training, calibration, scoring and listening
+share.
+"""

@@ -1,8 +1,9 @@
 """The Butterworth band-pass over a stream, without a Python loop over samples.
 
 A cascade of second-order sections is a linear system with ten numbers of memory. Over a block of samples its output is
-`response @ block + observe @ memory`, two matrix products that BLAS does at once for many blocks; only the memory itself has to
-be carried from block to block. Shorter blocks use the leading part of the same matrices, so no sample waits for a block to fill.
+`response @ block + observe @ memory`, two matrix products that BLAS does at once for many blocks; only the memory
+itself has to be carried from block to block. Shorter blocks use the leading part of the same matrices, so no sample
+waits for a block to fill.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ BLOCK_SAMPLES = 128
 
 @dataclass(frozen=True)
 class Bandpass:
-    """A designed filter: matrices of its linear system over one block of `BLOCK_SAMPLES` (m = memory size, 2 a section)."""
+    """A designed filter: matrices of its linear system over one block of `BLOCK_SAMPLES` (m = memory size, 2 a
+    section).
+    """
 
     response: Float64
     """[block, block] lower triangular Toeplitz: the impulse response."""
@@ -39,7 +42,9 @@ class Bandpass:
 
 
 def design_bandpass(order: int, low_hz: float, high_hz: float, sample_rate_hz: float) -> Bandpass:
-    """A Butterworth band-pass of the given prototype order with -3 dB edges `low_hz` and `high_hz` (paper, section 2)."""
+    """A Butterworth band-pass of the given prototype order with -3 dB edges `low_hz` and `high_hz` (paper, section
+    2).
+    """
     system = _cascade(butterworth_bandpass_sos(order, low_hz, high_hz, sample_rate_hz))
     return _over_a_block(*system)
 

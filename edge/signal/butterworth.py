@@ -1,7 +1,8 @@
 """Design of the Butterworth band-pass as second-order sections, so that the device needs no SciPy.
 
-The textbook route: poles of the analogue low-pass prototype on the unit circle, low-pass to band-pass, bilinear transform with
-both edges pre-warped (Oppenheim & Schafer, "Discrete-Time Signal Processing", ch. 7). Tests hold it to `scipy.signal.butter`.
+The textbook route: poles of the analogue low-pass prototype on the unit circle, low-pass to band-pass, bilinear
+transform with both edges pre-warped (Oppenheim & Schafer, "Discrete-Time Signal Processing", ch. 7). Tests hold it to
+`scipy.signal.butter`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ Float64 = NDArray[np.float64]
 
 
 def butterworth_bandpass_sos(order: int, low_hz: float, high_hz: float, sample_rate_hz: float) -> Float64:
-    """Second-order sections [order, 6] (b0 b1 b2 1 a1 a2) of a Butterworth band-pass with -3 dB edges low_hz and high_hz."""
+    """Second-order sections [order, 6] (b0 b1 b2 1 a1 a2) of a Butterworth band-pass with -3 dB edges low_hz and
+    high_hz.
+    """
     poles = _digital_poles(order, low_hz, high_hz, sample_rate_hz)
     sections = np.array([[1.0, 0.0, -1.0, *_denominator(pair)] for pair in _conjugate_pairs(poles)])
     centre_rad = 2 * np.arctan(np.sqrt(_warped(low_hz, sample_rate_hz) * _warped(high_hz, sample_rate_hz)))
@@ -48,4 +51,4 @@ def _denominator(pair: tuple[complex, complex]) -> Float64:
 
 def _gain_at(sections: Float64, angle_rad: float) -> Float64:
     delay = np.exp(-1j * angle_rad * np.arange(3))
-    return np.abs(sections[:, :3] @ delay) / np.abs(sections[:, 3:] @ delay)
+    return np.asarray(np.abs(sections[:, :3] @ delay) / np.abs(sections[:, 3:] @ delay))

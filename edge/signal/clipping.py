@@ -12,8 +12,9 @@ from edge.signal.spec import FeatureSpec
 def clipped_rows(levels: NDArray[np.uint8], spec: FeatureSpec) -> int:
     """How many rows to cut from the top of `levels`, uint8 [rows, frames] with the highest frequency first.
 
-    As the released code does it: the blank rows at the top and the first row after them, but nothing where every row, or every row but the
-    last, is blank. A pixel is blank by the grey of its colour; the colour map makes that a question of its level alone.
+    As the released code does it: the blank rows at the top and the first row after them, but nothing where every row,
+    or every row but the last, is blank. A pixel is blank by the grey of its colour; the colour map makes that a
+    question of its level alone.
     """
     blank = np.mean(magma_grey()[levels] < spec.blank_grey_level, axis=1) >= spec.blank_share
     sounding = np.flatnonzero(~blank)

@@ -1,4 +1,6 @@
-"""From a sound card's samples to conditioned sound: resampled to the features' rate, then band-passed (paper, section 2)."""
+"""From a sound card's samples to conditioned sound: resampled to the features' rate, then band-passed (paper, section
+2).
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,11 @@ def design_conditioner(input_rate_hz: int, spec: FeatureSpec) -> Conditioner:
     )
 
 
-def condition(
-    chunk: Float32, state: ConditionerState, conditioner: Conditioner
-) -> tuple[Float32, ConditionerState]:
+def condition(chunk: Float32, state: ConditionerState, conditioner: Conditioner) -> tuple[Float32, ConditionerState]:
     """The conditioned samples that the next chunk completes.
 
-    Parameters: `chunk` float32 [n] at the input rate, any n. Returns: float32 samples at the features' rate and the new state.
+    Parameters: `chunk` float32 [n] at the input rate, any n. Returns: float32 samples at the features' rate and the new
+    state.
     """
     resampled, resampler_state = resample(chunk, state.resampler, conditioner.resampler)
     filtered, bandpass_state = bandpass(resampled, state.bandpass, conditioner.bandpass)

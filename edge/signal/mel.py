@@ -1,4 +1,6 @@
-"""Log-mel levels in NumPy, as librosa's `melspectrogram` and `power_to_db(ref=np.max)` compute them (Slaney scale and area norm)."""
+"""Log-mel levels in NumPy, as librosa's `melspectrogram` and `power_to_db(ref=np.max)` compute them (Slaney scale and
+area norm).
+"""
 
 from __future__ import annotations
 
@@ -19,17 +21,19 @@ POWER_FLOOR = 1e-10
 def mel_levels_db(window: Float32, spec: FeatureSpec) -> Float32:
     """Mel power in dB below its loudest point.
 
-    Parameters: `window` float [n] of conditioned sound. Returns: the same dtype [n_mels, frames], lowest band first, 0 at the loudest point and
-    no lower than -`dynamic_range_db`.
+    Parameters: `window` float [n] of conditioned sound. Returns: the same dtype [n_mels, frames], lowest band first, 0
+    at the loudest point and no lower than -`dynamic_range_db`.
     """
     power = mel_power(window, spec)
     levels = 10 * np.log10(np.maximum(power, POWER_FLOOR))
     levels -= levels.max()
-    return np.maximum(levels, -spec.dynamic_range_db)
+    return np.asarray(np.maximum(levels, -spec.dynamic_range_db))
 
 
 def mel_power(window: Float32, spec: FeatureSpec) -> Float32:
-    """Power in each mel band, float [n_mels, frames]; frames are centred, with silence beyond both ends (librosa's default)."""
+    """Power in each mel band, float [n_mels, frames]; frames are centred, with silence beyond both ends (librosa's
+    default).
+    """
     padded = np.pad(window, spec.n_fft // 2)
     frames = sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
     # float64 costs nothing here and keeps bands 80 dB down within 1e-4 dB; a float32 transform errs by 1e-3 dB.

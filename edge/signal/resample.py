@@ -1,7 +1,7 @@
 """Any sound card's rate to the rate of the features, by a polyphase windowed-sinc low-pass with exact rational steps.
 
-Flat to 1.8 kHz and 80 dB down from 2.2 kHz when the output is 4 kHz; the same shares of the rate otherwise. Between the two edges the
-output folds onto itself, which the band-pass's upper edge keeps out of the features.
+Flat to 1.8 kHz and 80 dB down from 2.2 kHz when the output is 4 kHz; the same shares of the rate otherwise. Between the
+two edges the output folds onto itself, which the band-pass's upper edge keeps out of the features.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Resampler:
     step_up: int
     step_down: int
     taps: Float32
-    """[step_up, length]: one low-pass for each position that an output can have between two inputs; empty if the rates are equal."""
+    """[step_up, length]: one low-pass for each position that an output can have between two inputs; empty if the rates
+    are equal.
+    """
 
     def initial_state(self) -> ResamplerState:
         """Before the first sample: silence reaches back half the filter, so that output 0 lies at input 0."""
@@ -63,7 +65,8 @@ def design_resampler(input_rate_hz: int, output_rate_hz: int) -> Resampler:
 def resample(chunk: Float32, state: ResamplerState, design: Resampler) -> tuple[Float32, ResamplerState]:
     """The output samples that the next input samples complete.
 
-    Parameters: `chunk` float32 [n], any n. Returns: float32 outputs, half a filter (7 ms) behind the input, and the new state.
+    Parameters: `chunk` float32 [n], any n. Returns: float32 outputs, half a filter (7 ms) behind the input, and the new
+    state.
     """
     if design.taps.size == 0:
         return np.asarray(chunk, dtype=np.float32), state
@@ -95,7 +98,7 @@ def _complete_outputs(available: int, phase: int, design: Resampler) -> int:
     last_start = available - design.taps.shape[1]
     if last_start < 0:
         return 0
-    return ((last_start + 1) * design.step_up - 1 - phase) // design.step_down + 1
+    return int((last_start + 1) * design.step_up - 1 - phase) // design.step_down + 1
 
 
 def _filter_at(samples: Float32, positions: NDArray[np.int64], design: Resampler) -> Float32:

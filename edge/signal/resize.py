@@ -47,7 +47,9 @@ def _tall(wide: Int32, rows: int) -> UInt8:
 
 @lru_cache(maxsize=256)
 def _taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Int32]:
-    """For each target position the two source positions around it and the second one's weight; beyond the ends both are the end."""
+    """For each target position the two source positions around it and the second one's weight; beyond the ends both are
+    the end.
+    """
     position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
     before = np.floor(position)
     weight = np.rint((position - before) * ONE).astype(np.int32)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Mapping
+from typing import Any, Literal
 
 DEFINITION = 1
 """Raised whenever the same spec would give another image, so that older models are refused, not fed something new."""
@@ -18,7 +19,9 @@ class FeatureSpec:
 
     name: str
     layout: Literal["colour", "levels"]
-    """`colour`: RGB, enlarged three times, as the authors feed their network. `levels`: the 64 mel rows, one channel."""
+    """`colour`: RGB, enlarged three times, as the authors feed their network. `levels`: the 64 mel rows, one
+    channel.
+    """
     sample_rate_hz: int = 4000
     """Paper, section 2, "Pre-processing"."""
     window_s: float = 7.0

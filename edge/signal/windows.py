@@ -67,8 +67,8 @@ def slide(chunk: Float32, state: SliderState, slider: Slider) -> tuple[list[Wind
 def finish_sliding(state: SliderState, slider: Slider) -> list[Window]:
     """The final window of a stream, if its end was not heard.
 
-    A stream shorter than one window is repeated to fill it. Otherwise, where at least half a hop is left over, the last full window of
-    the stream is added; less than that lies in the window before all the same.
+    A stream shorter than one window is repeated to fill it. Otherwise, where at least half a hop is left over, the last
+    full window of the stream is added; less than that lies in the window before all the same.
     """
     end = state.held_from + state.held.size
     if state.next_start == 0:
@@ -85,8 +85,9 @@ def finish_sliding(state: SliderState, slider: Slider) -> list[Window]:
 def windows_from_cycle(samples: Float32, spec: FeatureSpec) -> Float32:
     """One breathing cycle as windows whose probabilities are averaged.
 
-    Parameters: `samples` float32 [n], n > 0. Returns: float32 [k, window_samples]: repeated to one window where it is shorter; longer ones
-    give windows at half overlap, as the authors' code cuts them, of which the last ends where the cycle ends. Raises ValueError if empty.
+    Parameters: `samples` float32 [n], n > 0. Returns: float32 [k, window_samples]: repeated to one window where it is
+    shorter; longer ones give windows at half overlap, as the authors' code cuts them, of which the last ends where the
+    cycle ends. Raises ValueError if empty.
     """
     if samples.size == 0:
         raise ValueError("a breathing cycle without samples has no window")

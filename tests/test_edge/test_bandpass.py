@@ -18,7 +18,9 @@ MINUTE = np.random.default_rng(7).standard_normal(240_000)
 def test_sections_have_scipys_frequency_response(order: int, low_hz: float, high_hz: float) -> None:
     signal = pytest.importorskip("scipy.signal")
     frequencies_hz = np.linspace(1, 1999, 500)
-    expected = signal.sosfreqz(signal.butter(order, [low_hz, high_hz], "bandpass", fs=4000, output="sos"), frequencies_hz, fs=4000)
+    expected = signal.sosfreqz(
+        signal.butter(order, [low_hz, high_hz], "bandpass", fs=4000, output="sos"), frequencies_hz, fs=4000
+    )
     ours = signal.sosfreqz(butterworth_bandpass_sos(order, low_hz, high_hz, 4000), frequencies_hz, fs=4000)
     np.testing.assert_allclose(ours[1], expected[1], atol=1e-9)
 

@@ -50,7 +50,7 @@ def test_streamed_windows_and_images_are_the_offline_ones(rate_hz: int, seconds:
     chunks = np.split(sound, sorted(round(cut * sound.size) for cut in cuts))
     streamed, offline = streamed_windows(chunks, rate_hz), offline_windows(sound, rate_hz)
     assert [(w.start_sample, w.sound_samples) for w in streamed] == [(w.start_sample, w.sound_samples) for w in offline]
-    for one, other in zip(streamed, offline):
+    for one, other in zip(streamed, offline, strict=True):
         np.testing.assert_allclose(one.samples, other.samples, rtol=0, atol=1e-7)
         difference = image_from_window(one.samples, COMPACT).astype(int) - image_from_window(other.samples, COMPACT)
         assert np.abs(difference).max() <= 1

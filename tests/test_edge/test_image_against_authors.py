@@ -1,4 +1,6 @@
-"""Mel levels and images against the libraries that the authors' released code calls: librosa and OpenCV, with matplotlib's magma."""
+"""Mel levels and images against the libraries that the authors' released code calls: librosa and OpenCV, with
+matplotlib's magma.
+"""
 
 from __future__ import annotations
 
@@ -92,12 +94,15 @@ def test_the_filterbank_is_librosas() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_levels_are_within_a_thousandth_of_a_db_of_librosa(windows: list[NDArray[np.float32]], dtype: type) -> None:
     worst_db = max(
-        np.abs(mel_levels_db(window.astype(dtype), RESPIRENET) - authors_levels_db(window.astype(dtype))).max() for window in windows
+        np.abs(mel_levels_db(window.astype(dtype), RESPIRENET) - authors_levels_db(window.astype(dtype))).max()
+        for window in windows
     )
     assert worst_db <= 1e-3
 
 
-def test_8_bit_levels_are_the_authors_in_999_of_1000_pixels_and_off_by_at_most_1(windows: list[NDArray[np.float32]]) -> None:
+def test_8_bit_levels_are_the_authors_in_999_of_1000_pixels_and_off_by_at_most_1(
+    windows: list[NDArray[np.float32]],
+) -> None:
     for window in windows:
         difference = np.abs(levels_from_window(window, RESPIRENET).astype(int) - authors_levels(window))
         assert np.mean(difference == 0) >= 0.999
@@ -107,7 +112,9 @@ def test_8_bit_levels_are_the_authors_in_999_of_1000_pixels_and_off_by_at_most_1
 def test_equal_levels_give_the_identical_colour_image(windows: list[NDArray[np.float32]]) -> None:
     for window in windows:
         levels = authors_levels(window)
-        np.testing.assert_array_equal(colour_image_from_levels(levels, RESPIRENET).transpose(1, 2, 0), authors_image(levels))
+        np.testing.assert_array_equal(
+            colour_image_from_levels(levels, RESPIRENET).transpose(1, 2, 0), authors_image(levels)
+        )
 
 
 def test_the_compact_image_is_the_level_image_flipped_cut_and_stretched(windows: list[NDArray[np.float32]]) -> None:
@@ -129,7 +136,9 @@ def test_any_number_of_blank_rows_is_cut_as_the_authors_cut(blank_rows: int) -> 
     levels = np.random.default_rng(2).integers(60, 256, (64, 219), dtype=np.uint8)
     levels[64 - blank_rows :] = 0
     assert clipped_rows(levels[::-1], RESPIRENET) == authors_cut_rows(levels)
-    np.testing.assert_array_equal(colour_image_from_levels(levels, RESPIRENET).transpose(1, 2, 0), authors_image(levels))
+    np.testing.assert_array_equal(
+        colour_image_from_levels(levels, RESPIRENET).transpose(1, 2, 0), authors_image(levels)
+    )
 
 
 @pytest.mark.parametrize("share", [0.79, 0.8, 0.81])

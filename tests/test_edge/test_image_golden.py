@@ -29,7 +29,9 @@ def test_levels_are_the_stored_ones(golden: dict[str, NDArray[np.generic]], inde
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_the_colour_image_of_the_stored_levels_is_the_stored_one(golden: dict[str, NDArray[np.generic]], index: int) -> None:
+def test_the_colour_image_of_the_stored_levels_is_the_stored_one(
+    golden: dict[str, NDArray[np.generic]], index: int
+) -> None:
     image = colour_image_from_levels(golden["levels"][index], RESPIRENET)
     np.testing.assert_array_equal(image.transpose(1, 2, 0), golden["images"][index])
 

@@ -80,7 +80,7 @@ def test_any_chunks_give_the_same_windows(sizes: list[int], hop: int) -> None:
     slider = Slider(10, hop)
     streamed, at_once = stream(sizes, slider), stream([sum(sizes)], slider)
     assert [window.start_sample for window in streamed] == [window.start_sample for window in at_once]
-    for one, other in zip(streamed, at_once):
+    for one, other in zip(streamed, at_once, strict=True):
         np.testing.assert_array_equal(one.samples, other.samples)
 
 
