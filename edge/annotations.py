@@ -1,0 +1,79 @@
+"""The breathing cycles annotated beside a recording, in the ICBHI 2017 database's format.
+
+One line a cycle: `start end crackle wheeze`, separated by white space; times in seconds, the other two 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import AnnotationError
+from edge.labels import LABELS
+
+COLUMNS = "start end crackle wheeze"
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One annotated breathing cycle."""
+
+    start_s: float
+    end_s: float
+    crackle: bool
+    wheeze: bool
+
+    @property
+    def label(self) -> str:
+        """The class, one of `LABELS`."""
+        return LABELS[self.crackle + 2 * self.wheeze]
+
+
+def annotations_beside(recording: Path) -> Path:
+    """Where the annotations of `recording` lie: the same name, ending in .txt."""
+    return recording.with_suffix(".txt")
+
+
+def read_annotations(path: Path) -> tuple[Cycle, ...]:
+    """The cycles in `path`, in its order. Raises AnnotationError naming the line that cannot be read; blank lines are passed over."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise AnnotationError(
+            f"{path}: cannot read the annotations ({error.strerror}); a .txt with lines '{COLUMNS}' must lie beside the recording"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path}: not a text file; it must hold lines '{COLUMNS}'") from error
+    numbered = enumerate(text.splitlines(), start=1)
+    cycles = tuple(_parse_cycle(line, f"{path}: line {number}") for number, line in numbered if line.strip())
+    if not cycles:
+        raise AnnotationError(f"{path}: holds no cycle; it must hold lines '{COLUMNS}'")
+    return cycles
+
+
+def _parse_cycle(line: str, where: str) -> Cycle:
+    fields = line.split()
+    if len(fields) != len(COLUMNS.split()):
+        raise AnnotationError(f"{where}: has {len(fields)} fields, not the four '{COLUMNS}'")
+    start_s, end_s = (_parse_time(field, where) for field in fields[:2])
+    if not 0 <= start_s < end_s:
+        raise AnnotationError(f"{where}: a cycle from {start_s} s to {end_s} s; it must start at 0 or later and end after it")
+    crackle, wheeze = (_parse_flag(field, where) for field in fields[2:])
+    return Cycle(start_s, end_s, crackle, wheeze)
+
+
+def _parse_time(field: str, where: str) -> float:
+    try:
+        time_s = float(field)
+    except ValueError:
+        time_s = math.nan
+    if not math.isfinite(time_s):
+        raise AnnotationError(f"{where}: {field!r} is not a time in seconds")
+    return time_s
+
+
+def _parse_flag(field: str, where: str) -> bool:
+    if field not in ("0", "1"):
+        raise AnnotationError(f"{where}: {field!r} must be 0 or 1")
+    return field == "1"

@@ -1,0 +1,184 @@
+"""A model bundle: a folder with `manifest.json` and the ONNX files that it lists by sha256. Nothing unlisted is ever opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import BundleError
+from edge.labels import LABELS
+from edge.profiles import Profile
+from edge.signal.spec import FeatureSpec
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA = 1
+NORMALISATION = "inside the graph"
+"""Where mean and standard deviation are applied; the device feeds the uint8 image as it is."""
+COMMON_MODEL = "common"
+"""The bundle for every stethoscope that has none of its own."""
+MODELS_VARIABLE = "RESPIRE_EDGE_MODELS"
+"""Environment variable that names a folder of bundles."""
+
+MANIFEST_KEYS = {
+    "schema", "device", "labels", "feature_spec", "feature_fingerprint", "input", "files", "metrics", "training_run",
+}  # fmt: skip
+FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
+PRECISIONS = ("fp32", "fp16", "int8")
+ACTIVATIONS = {"int8": ("uint8", "int8")}
+"""Quantised files name what their activations are stored as; the others leave it out."""
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One ONNX file of a bundle, as its manifest lists it."""
+
+    path: Path
+    precision: str
+    activations: str | None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model: every file has its sha256, and its features are the ones this code computes."""
+
+    folder: Path
+    model_id: str
+    """`<device>@<first 4 hex digits of the manifest's sha256>`: stands in every result."""
+    device: str
+    labels: tuple[str, ...]
+    spec: FeatureSpec
+    files: Mapping[str, ModelFile]
+    metrics: Mapping[str, Any]
+
+
+def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, str]) -> Path:
+    """The folder of the bundle for `profile`: its own where there is one, else the common one.
+
+    `model_dir` is a bundle or a folder of bundles. Without it, the folders of bundles are looked for in `environ[MODELS_VARIABLE]`, in the
+    installed package and in the repository. Raises BundleError naming every folder that was looked into.
+    """
+    if model_dir is not None and (model_dir / MANIFEST_NAME).is_file():
+        return model_dir
+    roots = [model_dir] if model_dir is not None else list(_model_roots(environ))
+    for root in roots:
+        for name in (profile.model, COMMON_MODEL):
+            if (root / name / MANIFEST_NAME).is_file():
+                return root / name
+    looked = ", ".join(str(root) for root in roots)
+    raise BundleError(f"no model for {profile.name} in {looked}; give --model a folder that holds a {MANIFEST_NAME}")
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """The bundle in `folder`, verified. Raises BundleError where anything is missing, changed or made for other features."""
+    path = folder / MANIFEST_NAME
+    content = _read_manifest(path)
+    manifest = _parse_manifest(content, path)
+    _check_constants(manifest, path)
+    return Bundle(
+        folder=folder,
+        model_id=f"{manifest['device']}@{hashlib.sha256(content).hexdigest()[:4]}",
+        device=manifest["device"],
+        labels=tuple(manifest["labels"]),
+        spec=_read_spec(manifest, path),
+        files=_read_files(manifest, path),
+        metrics=manifest["metrics"],
+    )
+
+
+def _model_roots(environ: Mapping[str, str]) -> Iterator[Path]:
+    if environ.get(MODELS_VARIABLE):
+        yield Path(environ[MODELS_VARIABLE])
+    package = Path(__file__).resolve().parent
+    yield package / "models"
+    yield package.parent / "models"
+
+
+def _read_manifest(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot read the bundle's manifest ({error.strerror}); is this a bundle?") from error
+
+
+def _parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(content)
+    except ValueError as error:
+        raise BundleError(f"{path}: not JSON ({error}); pack the bundle again") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        found = manifest.get("schema") if isinstance(manifest, dict) else None
+        raise BundleError(f"{path}: schema is {found!r}, this version reads {SCHEMA}; take a bundle made for this version")
+    _check_keys(manifest, MANIFEST_KEYS, str(path))
+    return manifest
+
+
+def _check_keys(fields: Mapping[str, Any], known: set[str], where: str, optional: frozenset[str] = frozenset()) -> None:
+    missing, unknown = sorted(known - optional - fields.keys()), sorted(fields.keys() - known)
+    if missing or unknown:
+        raise BundleError(f"{where}: missing keys {missing}, unknown keys {unknown}; pack the bundle again")
+
+
+def _check_constants(manifest: Mapping[str, Any], path: Path) -> None:
+    if manifest["labels"] != list(LABELS):
+        raise BundleError(f"{path}: labels are {manifest['labels']}, this version needs {list(LABELS)} in that order")
+    where = manifest["input"].get("where") if isinstance(manifest["input"], dict) else None
+    if where != NORMALISATION:
+        raise BundleError(f"{path}: the input is normalised {where!r}, this version needs {NORMALISATION!r}; export again")
+    if not isinstance(manifest["device"], str) or not isinstance(manifest["metrics"], dict):
+        raise BundleError(f"{path}: 'device' must be a name and 'metrics' an object; pack the bundle again")
+
+
+def _read_spec(manifest: Mapping[str, Any], path: Path) -> FeatureSpec:
+    try:
+        spec = FeatureSpec.from_dict(manifest["feature_spec"])
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{path}: 'feature_spec' is not one this version computes: {error}") from error
+    if manifest["feature_fingerprint"] != spec.fingerprint():
+        raise BundleError(
+            f"{path}: the model was made for features {manifest['feature_fingerprint']}, this version computes "
+            f"{spec.fingerprint()}; take a bundle made for this version or train again"
+        )
+    return spec
+
+
+def _read_files(manifest: Mapping[str, Any], path: Path) -> dict[str, ModelFile]:
+    listed = manifest["files"]
+    if not isinstance(listed, dict) or not listed:
+        raise BundleError(f"{path}: 'files' lists no model; pack the bundle again")
+    return {name: _read_file(name, entry, path) for name, entry in listed.items()}
+
+
+def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
+    where = f"{manifest_path}: file {name!r}"
+    if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
+        raise BundleError(f"{where} is not a plain file name; a bundle holds all its files itself")
+    if not isinstance(entry, dict):
+        raise BundleError(f"{where} has no description; pack the bundle again")
+    _check_keys(entry, FILE_KEYS, where, optional=frozenset({"activations"}))
+    precision, activations = entry["precision"], entry.get("activations")
+    if precision not in PRECISIONS or activations not in ACTIVATIONS.get(precision, (None,)):
+        raise BundleError(f"{where} has precision {precision!r} with activations {activations!r}, which no engine knows")
+    path = manifest_path.parent / name
+    _check_content(path, entry)
+    return ModelFile(path, precision, activations)
+
+
+def _check_content(path: Path, entry: Mapping[str, Any]) -> None:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(READ_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise BundleError(f"{path}: the bundle's file cannot be read ({error.strerror}); restore the bundle") from error
+    if (digest.hexdigest(), size) != (entry["sha256"], entry["bytes"]):
+        raise BundleError(
+            f"{path}: has sha256 {digest.hexdigest()} ({size} bytes), its manifest says {entry['sha256']} "
+            f"({entry['bytes']} bytes); the file was changed, restore the bundle"
+        )

@@ -1,0 +1,1 @@
+"""Running a bundle's network: `open_engine` chooses who does it."""
