@@ -1,0 +1,1 @@
+"""Training of the breath-sound classifier: dataset readers, techniques, network, loop and evaluation."""

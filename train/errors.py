@@ -1,0 +1,30 @@
+"""What can go wrong in training, each message saying what, where and what to do.
+
+TrainError
+├── DatasetError      a folder or file is not what the reader expects
+├── SplitError        a split cannot be made, or would put a patient on both sides
+├── ConfigError       a recipe, option or combination that cannot work
+└── CheckpointError   a checkpoint or run folder that cannot be read or does not fit
+"""
+
+from __future__ import annotations
+
+
+class TrainError(Exception):
+    """Base of every error that a user of `train` can cause and mend."""
+
+
+class DatasetError(TrainError):
+    """A folder or file is not what the reader expects."""
+
+
+class SplitError(TrainError):
+    """A split cannot be made as asked."""
+
+
+class ConfigError(TrainError):
+    """A recipe, option or combination that cannot work."""
+
+
+class CheckpointError(TrainError):
+    """A checkpoint or run folder that cannot be read or does not fit."""

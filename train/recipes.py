@@ -1,0 +1,118 @@
+"""Whole training configurations; variants say only what differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Callable, Final, Mapping
+
+from edge.signal.spec import COMPACT, RESPIRENET
+from train.config import AugmentationConfig, Config, DatasetConfig, OptimiserConfig
+from train.errors import ConfigError
+from train.network import NetworkConfig
+
+
+def respirenet() -> Config:
+    """The paper's common model (stage 1): ImageNet weights, SGD at a fixed 1e-3, 200 epochs, official split."""
+    return Config(
+        recipe="respirenet",
+        spec=RESPIRENET,
+        datasets=(DatasetConfig(name="icbhi", split="official"),),
+        network=NetworkConfig(depth=34, width=1.0, in_channels=3),
+        augmentation=AugmentationConfig(
+            smart_padding=1.0, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, noise_snr_db=(10.0, 40.0)
+        ),
+        optimiser=OptimiserConfig(name="sgd", learning_rate=1e-3, momentum=0.9, schedule="fixed"),
+        initialisation="imagenet",
+        epochs=200,
+        batch_size=64,
+    )
+
+
+def compact() -> Config:
+    """The paper's training on one-channel images a ninth as large."""
+    return replace(respirenet(), recipe="compact", spec=COMPACT, network=NetworkConfig(depth=34, in_channels=1))
+
+
+def compact_half() -> Config:
+    """`compact` with half the feature maps, from scratch: no ImageNet weights have that width."""
+    network = NetworkConfig(depth=34, width=0.5, in_channels=1)
+    return replace(compact(), recipe="compact_half", network=network, initialisation="scratch")
+
+
+def pretrain_sprsound() -> Config:
+    """SPRSound's training part in place of ImageNet, with a made-up frequency response per sample for other stethoscopes."""
+    return replace(
+        compact_half(),
+        recipe="pretrain_sprsound",
+        datasets=(DatasetConfig(name="sprsound", split="train", validation_share=0.15),),
+        network=NetworkConfig(depth=34, width=0.5, in_channels=1, dropout=0.3),
+        augmentation=AugmentationConfig(
+            smart_padding=0.5,
+            concatenation=0.3,
+            speed=0.1,
+            shift=True,
+            noise_share=0.3,
+            join_gain_db=6.0,
+            device_gain_db=4.0,
+            mask_share=0.5,
+        ),
+        optimiser=OptimiserConfig(
+            name="adamw",
+            learning_rate=1e-3,
+            weight_decay=0.05,
+            schedule="cosine",
+            warmup_share=0.05,
+            label_smoothing=0.05,
+            precision="float32",
+            average_decay=0.99,
+        ),
+        class_shares=(0.42, 0.28, 0.25, 0.05),
+        epochs=12,
+        samples_per_epoch=5000,
+    )
+
+
+def joint() -> Config:
+    """SPRSound and ICBHI half and half from a pre-trained checkpoint, slowly, so that neither set is forgotten."""
+    pretraining = pretrain_sprsound()
+    return replace(
+        pretraining,
+        recipe="joint",
+        datasets=(
+            DatasetConfig(name="icbhi", split="all", validation_share=0.2),
+            DatasetConfig(name="sprsound", split="train", validation_share=0.15),
+        ),
+        optimiser=replace(pretraining.optimiser, learning_rate=3e-4),
+        initialisation="checkpoint",
+        epochs=6,
+        samples_per_epoch=3000,
+    )
+
+
+def smoke() -> Config:
+    """Two steps of a tiny network, to see that everything runs."""
+    return replace(
+        compact_half(),
+        recipe="smoke",
+        datasets=(DatasetConfig(name="icbhi", split="all", validation_share=0.5),),
+        network=NetworkConfig(depth=18, width=0.125, in_channels=1),
+        augmentation=AugmentationConfig(
+            smart_padding=0.5, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, device_gain_db=3.0, mask_share=0.5
+        ),
+        epochs=1,
+        samples_per_epoch=8,
+        batch_size=4,
+        workers=0,
+    )
+
+
+RECIPES: Final[Mapping[str, Callable[[], Config]]] = {
+    function.__name__: function for function in (respirenet, compact, compact_half, pretrain_sprsound, joint, smoke)
+}
+
+
+def recipe_named(name: str) -> Config:
+    """Raises ConfigError with the known names."""
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(RECIPES)}")
+    return RECIPES[name]()

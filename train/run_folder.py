@@ -1,0 +1,104 @@
+"""A training run on disk: what was asked, what code ran, figures per epoch, checkpoints, and the state to go on from.
+
+```
+OUT/config.json           the whole configuration      OUT/run.json        code version, machine, data, patients
+OUT/metrics.jsonl         one line per epoch           OUT/state.pt        to go on after a kill
+OUT/best/  OUT/last/      checkpoint folders
+```
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+import torch
+
+from train.checkpoint import write_atomically
+from train.config import Config
+from train.errors import CheckpointError, ConfigError
+
+CONFIG_FILE = "config.json"
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.jsonl"
+STATE_FILE = "state.pt"
+
+
+def open_run_folder(folder: Path, config: Config, data: Mapping[str, Path], init: Path | None) -> None:
+    """Make the folder, or check that it holds the same run begun earlier. Raises ConfigError naming what differs."""
+    asked = {
+        "config": config.to_dict(),
+        "data": {name: str(path.resolve()) for name, path in sorted(data.items())},
+        "init": str(init.resolve()) if init else None,
+    }
+    asked = json.loads(json.dumps(asked))
+    path = folder / CONFIG_FILE
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differing = _differing(found, asked)
+        if differing:
+            raise ConfigError(f"{folder} holds another run ({', '.join(differing)} differ); give another --out")
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty and holds no run; give another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, asked)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Indented JSON, replaced in one step."""
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def write_metrics(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """All epochs so far, one JSON object a line; written whole, so a killed epoch leaves no second line."""
+    write_atomically(folder / METRICS_FILE, "".join(json.dumps(epoch) + "\n" for epoch in history).encode())
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """What `maybe_read_state` gives back: tensors, numbers, strings and containers of these."""
+    buffer = BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomically(folder / STATE_FILE, buffer.getvalue())
+
+
+def maybe_read_state(folder: Path) -> dict[str, Any] | None:
+    """The state after the last whole epoch, or None before the first. Raises CheckpointError."""
+    path = folder / STATE_FILE
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path} cannot be read: {str(error).splitlines()[0]}; remove it to start again") from None
+    return state
+
+
+def code_version() -> dict[str, Any]:
+    """Git commit of this code and whether tracked files differ from it; unknown outside a repository."""
+    commit = _git("rev-parse", "HEAD")
+    return {"commit": commit or "unknown", "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _differing(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    pairs = {**_flat(found), **_flat(asked)}
+    return sorted(key for key in pairs if _flat(found).get(key) != _flat(asked).get(key))
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,188 @@
+"""Who is trained on and who is tested: always whole patients.
+
+Split names: `all` (no test side), `official` (ICBHI's 60/40 file), `fold-K` (the five patient folds that the paper's
+authors released; fold 4 is their 80/20 test side), `kfold-K-of-N` (any N folds, balanced by device and class), `train`
+(SPRSound's own parts).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Collection, Iterable, Mapping, Sequence, TypeVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge.labels import LABELS
+from train.errors import SplitError
+from train.icbhi import find_database_file, maybe_recording_name
+from train.recording import Recording
+
+OFFICIAL_FILE = "ICBHI_challenge_train_test.txt"
+FOLD_FILE = "patient_list_foldwise.txt"
+
+OFFICIAL_PATIENTS_ON_BOTH_SIDES = frozenset({"156", "218"})
+"""A flaw of the official file, kept so that figures stay comparable with everyone else's."""
+
+_CANDIDATES = 200
+"""Random draws of patients of which the best balanced is taken."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two sides of a split."""
+
+    training: tuple[Recording, ...]
+    test: tuple[Recording, ...]
+
+
+def split_recordings(recordings: Sequence[Recording], split: str, folder: Path) -> Sides:
+    """The split called `split`; `folder` is the dataset's, where its split files lie. Raises SplitError, DatasetError."""
+    if split == "all":
+        return Sides(tuple(recordings), ())
+    if split == "train":
+        return _sides(recordings, lambda recording: recording.subset != "train")
+    if split == "official":
+        return official_split(recordings, find_database_file(folder, OFFICIAL_FILE))
+    if match := re.fullmatch(r"fold-(\d+)", split):
+        return released_fold(recordings, find_database_file(folder, FOLD_FILE), int(match[1]))
+    if match := re.fullmatch(r"kfold-(\d+)-of-(\d+)", split):
+        return patient_fold(recordings, int(match[1]), int(match[2]))
+    raise SplitError(f"unknown split {split!r}; known are all, official, fold-K, kfold-K-of-N and train")
+
+
+def official_split(recordings: Sequence[Recording], path: Path) -> Sides:
+    """The challenge's 60/40 split. Only its own two patients may stand on both sides."""
+    sides = {}
+    for line in _lines(path):
+        fields = line.split()
+        name = maybe_recording_name(fields[0])
+        if len(fields) != 2 or fields[1] not in ("train", "test") or name is None:
+            raise SplitError(f"{path}: {line!r} is not `RECORDING train|test`")
+        sides[name.session] = fields[1]
+    missing = [recording.name for recording in recordings if _session(recording) not in sides]
+    if missing:
+        raise SplitError(f"{path} does not name {', '.join(missing[:3])} ({len(missing)} in all)")
+    split = Sides(
+        tuple(recording for recording in recordings if sides[_session(recording)] == "train"),
+        tuple(recording for recording in recordings if sides[_session(recording)] == "test"),
+    )
+    check_disjoint(split.training, split.test, allowed=OFFICIAL_PATIENTS_ON_BOTH_SIDES)
+    return split
+
+
+def released_fold(recordings: Sequence[Recording], path: Path, fold: int) -> Sides:
+    """The authors' fold file, `patient fold` a line, with the patients of one fold as the test side."""
+    folds = {patient: int(number) for patient, number in (line.split() for line in _lines(path))}
+    if fold not in folds.values():
+        raise SplitError(f"{path} has no fold {fold}; it has {sorted(set(folds.values()))}")
+    missing = sorted({recording.patient for recording in recordings} - set(folds))
+    if missing:
+        raise SplitError(f"{path} does not name patients {', '.join(missing)}")
+    return _sides(recordings, lambda recording: folds[recording.patient] == fold)
+
+
+def patient_fold(recordings: Sequence[Recording], fold: int, folds: int) -> Sides:
+    """One of `folds` patient-wise folds as the test side; each device's patients are spread evenly over the folds."""
+    if not 0 <= fold < folds:
+        raise SplitError(f"fold {fold} of {folds} does not exist; folds count from 0")
+    fold_of_patient: dict[str, int] = {}
+    for offset, (_, patients) in enumerate(sorted(_patients_by_device(recordings).items())):
+        counts = _class_counts(recordings, patients)
+        dealt = _best(lambda rng: _deal(patients, folds, offset, rng), lambda deal: _fold_imbalance(deal, counts, folds))
+        fold_of_patient |= dealt
+    return _sides(recordings, lambda recording: fold_of_patient[recording.patient] == fold)
+
+
+def hold_out_patients(recordings: Sequence[Recording], share: float) -> tuple[tuple[Recording, ...], tuple[Recording, ...]]:
+    """(training, validation): about `share` of each device's patients held back, balanced by class.
+
+    The same recordings always give the same patients, whatever the seed of the run, so that a later stage cannot validate
+    on patients that an earlier one learnt from.
+    """
+    held: set[str] = set()
+    for patients in _patients_by_device(recordings).values():
+        count, counts = round(share * len(patients)), _class_counts(recordings, patients)
+        held |= _best(lambda rng: _pick(patients, count, rng), lambda picked: _share_error(picked, counts, share))
+    sides = _sides(recordings, lambda recording: recording.patient in held)
+    return sides.training, sides.test
+
+
+def check_disjoint(
+    training: Iterable[Recording], test: Iterable[Recording], *, allowed: Collection[str] = frozenset()
+) -> None:
+    """Raises SplitError naming the patients that stand on both sides, other than those allowed to."""
+    both = {recording.patient for recording in training} & {recording.patient for recording in test}
+    if both - set(allowed):
+        raise SplitError(f"patients on both sides of the split: {', '.join(sorted(both - set(allowed)))}")
+
+
+def _sides(recordings: Sequence[Recording], is_test: Callable[[Recording], bool]) -> Sides:
+    return Sides(
+        tuple(recording for recording in recordings if not is_test(recording)),
+        tuple(recording for recording in recordings if is_test(recording)),
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _session(recording: Recording) -> tuple[str, str, str, str]:
+    name = maybe_recording_name(recording.name)
+    if name is None:
+        raise SplitError(f"{recording.name} is not an ICBHI recording; the official split is ICBHI's")
+    return name.session
+
+
+def _patients_by_device(recordings: Sequence[Recording]) -> dict[str, list[str]]:
+    """Each patient once, under the device that most of his recordings come from."""
+    devices: dict[str, Counter[str]] = defaultdict(Counter)
+    for recording in recordings:
+        devices[recording.patient][recording.device] += 1
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for patient in sorted(devices):
+        grouped[devices[patient].most_common(1)[0][0]].append(patient)
+    return dict(grouped)
+
+
+def _class_counts(recordings: Sequence[Recording], patients: Collection[str]) -> dict[str, NDArray[np.int64]]:
+    counts = {patient: np.zeros(len(LABELS), dtype=np.int64) for patient in patients}
+    for recording in recordings:
+        if recording.patient in counts:
+            for annotation in recording.annotations:
+                counts[recording.patient][annotation.label] += 1
+    return counts
+
+
+def _best(draw: Callable[[Generator], T], badness: Callable[[T], float]) -> T:
+    rng = np.random.default_rng(0)
+    return min((draw(rng) for _ in range(_CANDIDATES)), key=badness)
+
+
+def _pick(patients: Sequence[str], count: int, rng: Generator) -> set[str]:
+    return {patients[position] for position in rng.permutation(len(patients))[:count]}
+
+
+def _deal(patients: Sequence[str], folds: int, offset: int, rng: Generator) -> dict[str, int]:
+    order = rng.permutation(len(patients))
+    return {patients[position]: (place + offset) % folds for place, position in enumerate(order)}
+
+
+def _share_error(picked: Collection[str], counts: Mapping[str, NDArray[np.int64]], share: float) -> float:
+    totals = np.sum(list(counts.values()), axis=0)
+    held = np.sum([counts[patient] for patient in picked], axis=0) if picked else np.zeros_like(totals)
+    present = totals > 0
+    return float(np.abs(held[present] / totals[present] - share).sum())
+
+
+def _fold_imbalance(deal: Mapping[str, int], counts: Mapping[str, NDArray[np.int64]], folds: int) -> float:
+    members = [[patient for patient in deal if deal[patient] == fold] for fold in range(folds)]
+    return sum(_share_error(patients, counts, 1 / folds) for patients in members)
