@@ -1,4 +1,4 @@
-"""A stethoscope is data: one JSON file in `edge/profiles/`, or in a folder of the user's, with the source of each number.
+"""A stethoscope is data: a JSON file in `edge/profiles/`, or in a folder of the user's, with each number's source.
 
 Adding a stethoscope adds a file and no code. `RESPIRE_EDGE_PROFILES` names a further folder, whose files come first.
 """
@@ -135,7 +135,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except ValueError as error:
-        raise ProfileError(f"{path}: not JSON ({error}); compare it with a profile that comes with the program") from error
+        raise ProfileError(
+            f"{path}: not JSON ({error}); compare it with a profile that comes with the program"
+        ) from error
     if not isinstance(fields, dict):
         raise ProfileError(f"{path}: a profile is a JSON object; compare it with one that comes with the program")
     return fields
@@ -175,7 +177,7 @@ def _read_quality(fields: Mapping[str, Any], path: Path, sources: dict[str, str]
     return QualityLimits(silence_level_dbfs=float(silence), clipped_share=float(share))
 
 
-def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str, str], prefix: str = "") -> Any:
+def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str, str], prefix: str = "") -> Any:  # noqa: ANN401 (a JSON value)
     """The value of `{"value": ..., "source": "..."}`; the source goes to `sources`."""
     pair = fields[key]
     holds = isinstance(pair, dict) and set(pair) == {"value", "source"} and _is_text(pair["source"])

@@ -2,9 +2,9 @@
 
     python -m tools.measure_stethoscopes --data ICBHI_FOLDER
 
-prints one Markdown row per device and one for all: native rates; the band in which the median spectrum stays within 60 dB
-of its peak; and, over the windows that the device side would classify, their level once conditioned and the share of
-their samples that stood at full scale before.
+prints one Markdown row per device and one for all: native rates; the band in which the median spectrum stays within
+60 dB of its peak; and, over the windows that the device side would classify, their level once conditioned and the share
+of their samples that stood at full scale before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPECTRUM_STEP_HZ = 25
 
 
 HEADER = """\
-| device | recordings | rates (Hz) | band (Hz) | window level (dBFS): least, 1 %, median | clipped: median, 90 %, 99 %, most |
+| device | recordings | rates (Hz) | band (Hz) | level (dBFS): least, 1 %, median | clipped: median, 90 %, 99 %, most |
 | --- | --- | --- | --- | --- | --- |"""
 
 
@@ -79,7 +79,7 @@ def median_spectrum_db(recording: Recording) -> NDArray[np.float64]:
     frames = recording.samples[: len(recording.samples) // frame * frame].reshape(-1, frame)
     power = np.median(np.square(np.abs(np.fft.rfft(frames * np.hanning(frame), axis=1))), axis=0)
     steps = power[: COMPACT.sample_rate_hz // 2].reshape(-1, SPECTRUM_STEP_HZ).mean(axis=1)
-    return 10 * np.log10(np.maximum(steps, 1e-12) / steps.max())
+    return np.asarray(10 * np.log10(np.maximum(steps, 1e-12) / steps.max()))
 
 
 def band_hz(measured: Sequence[Measured]) -> tuple[int, int]:
@@ -94,7 +94,9 @@ def table_row(device: str, measured: Sequence[Measured]) -> str:
     rates = Counter(recording.sample_rate_hz for recording in measured)
     low_hz, high_hz = band_hz(measured)
     levels = np.percentile(np.concatenate([recording.window_levels_dbfs for recording in measured]), [0, 1, 50])
-    shares = np.percentile(np.concatenate([recording.window_clipped_shares for recording in measured]), [50, 90, 99, 100])
+    shares = np.percentile(
+        np.concatenate([recording.window_clipped_shares for recording in measured]), [50, 90, 99, 100]
+    )
     return (
         f"| {device} | {len(measured)} | {', '.join(f'{rate} ({count})' for rate, count in sorted(rates.items()))} "
         f"| {low_hz}-{high_hz} | {', '.join(f'{level:.1f}' for level in levels)} "
@@ -107,7 +109,7 @@ def _window_means(values: NDArray[np.float64], sample_rate_hz: int) -> NDArray[n
     window = min(round(COMPACT.window_s * sample_rate_hz), len(values))
     total = np.concatenate([[0.0], np.cumsum(values)])
     starts = np.arange(0, len(values) - window + 1, round(HOP_S * sample_rate_hz))
-    return (total[starts + window] - total[starts]) / window
+    return np.asarray((total[starts + window] - total[starts]) / window)
 
 
 if __name__ == "__main__":

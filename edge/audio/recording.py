@@ -117,7 +117,9 @@ def _open(path: Path) -> SoundFile:
     try:
         from soundfile import SoundFile, SoundFileError
     except (ImportError, OSError) as error:
-        raise SetupError(f"reading recordings needs soundfile ({error}); install it with: pip install soundfile") from error
+        raise SetupError(
+            f"reading recordings needs soundfile ({error}); install it with: pip install soundfile"
+        ) from error
     try:
         return SoundFile(path, mode="r")
     except (SoundFileError, TypeError) as error:

@@ -1,6 +1,6 @@
 """How much sound a WAV file's header announces, beside how much is there.
 
-libsndfile quietly plays what is left of a cut-off WAV file; a score over half a recording must not pass for a whole one.
+libsndfile quietly plays what is left of a cut-off WAV file; half a recording must not pass for a whole one.
 Layout: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (1991), chapter 3.
 """
 
