@@ -52,6 +52,12 @@ def list_inputs() -> list[AudioInput]:
     return [_input_from_portaudio(device) for device in devices if device["max_input_channels"] > 0]
 
 
+def maybe_default_input(inputs: list[AudioInput]) -> AudioInput | None:
+    """The one of `inputs` that PortAudio calls the default; None where it names none."""
+    index = load_sounddevice().default.device[0]
+    return next((entry for entry in inputs if entry.index == index), None)
+
+
 def choose_input(name: str) -> AudioInput:
     """The input whose name is `name`, else the only one whose name contains it, whatever the case; `""`: the default.
 
@@ -73,11 +79,10 @@ def choose_input(name: str) -> AudioInput:
 
 
 def _default_input(inputs: list[AudioInput]) -> AudioInput:
-    index = load_sounddevice().default.device[0]
-    for entry in inputs:
-        if entry.index == index:
-            return entry
-    raise AudioDeviceError(f"mic: no default input is set; choose one with mic:NAME, inputs are {_names(inputs)}")
+    default = maybe_default_input(inputs)
+    if default is None:
+        raise AudioDeviceError(f"mic: no default input is set; choose one with mic:NAME, inputs are {_names(inputs)}")
+    return default
 
 
 def _input_from_portaudio(device: dict[str, Any]) -> AudioInput:
