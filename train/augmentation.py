@@ -23,12 +23,12 @@ def change_speed(samples: Float32, most: float, rng: Generator) -> Float32:
     speed = rng.uniform(1 - most, 1 + most)
     length = max(1, round(samples.size / speed))
     positions = np.linspace(0, samples.size - 1, length)
-    return np.interp(positions, np.arange(samples.size), samples).astype(np.float32)
+    return np.asarray(np.interp(positions, np.arange(samples.size), samples), dtype=np.float32)
 
 
 def shift(samples: Float32, rng: Generator) -> Float32:
     """The sound wrapped around from a random place."""
-    return np.roll(samples, int(rng.integers(samples.size)))
+    return np.asarray(np.roll(samples, int(rng.integers(samples.size))))
 
 
 def add_noise(samples: Float32, snr_db: tuple[float, float], rng: Generator) -> Float32:
@@ -53,9 +53,9 @@ def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng
 
 
 def mask(image: NDArray[np.uint8], most_rows: int, most_frames: int, rng: Generator) -> NDArray[np.uint8]:
-    """A copy with one band of rows and one stretch of frames at the image's mean level (SpecAugment, Park et al., 2019).
+    """A copy with one band of rows and one stretch of frames at the image's mean level.
 
-    `image` is uint8 [C, H, W]; up to `most_rows` rows and `most_frames` frames are covered.
+    SpecAugment (Park et al., 2019). `image` is uint8 [C, H, W]; at most `most_rows` rows and `most_frames` frames go.
     """
     masked, level = image.copy(), np.uint8(image.mean())
     rows, frames = _stretch(image.shape[1], most_rows, rng), _stretch(image.shape[2], most_frames, rng)

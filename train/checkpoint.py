@@ -6,11 +6,11 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +43,10 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write both files, each replaced in one step; the record holds the weights' sha256, so halves of two are noticed."""
+    """Write both files, each replaced in one step.
+
+    The record holds the sha256 of the weights, so that halves of two checkpoints are noticed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}, buffer)
@@ -64,7 +67,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint folder. Raises CheckpointError: missing, damaged, or made by code with other features or labels."""
+    """Read a checkpoint folder.
+
+    Raises CheckpointError: missing, damaged, or made by code with other features or labels.
+    """
     record, weights = _read_record(folder), _read_weights(folder)
     try:
         spec = FeatureSpec.from_dict(record["feature_spec"])
@@ -97,7 +103,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write to a neighbour and rename, so that a kill leaves the old file or the new one."""
     temporary = path.with_name(path.name + ".part")
     temporary.write_bytes(content)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

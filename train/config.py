@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Mapping
+from typing import Any, Literal
 
 from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
@@ -15,11 +16,12 @@ from train.network import NetworkConfig
 class DatasetConfig:
     """One dataset of a run and which of its patients are trained on."""
 
-    name: Literal["icbhi", "sprsound"]
+    name: str
+    """A key of `train.data.READERS`."""
     share: float = 1.0
     """Weight of this dataset among the samples drawn; 1 and 1 is half and half."""
     split: str = "all"
-    """The training side, by a name of `train.splits`: `all`, `official`, `fold-0` ... `fold-4`, `train`, `kfold-K-of-N`."""
+    """The training side, by one of the names in `train.splits`."""
     validation_share: float = 0.2
     """Share of the training side's patients held back for selecting the epoch."""
 

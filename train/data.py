@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Final, Mapping, Sequence
+from typing import Final
 
 from edge.labels import LABELS
 from train.config import Config, DatasetConfig
@@ -12,7 +13,7 @@ from train.cycles import Cycle, load_cycles
 from train.errors import ConfigError, SplitError
 from train.icbhi import FULL_RECORDINGS, read_icbhi
 from train.recording import Recording
-from train.splits import OFFICIAL_PATIENTS_ON_BOTH_SIDES, check_disjoint, hold_out_patients, split_recordings
+from train.splits import hold_out_patients, split_recordings
 from train.sprsound import read_sprsound
 
 READERS: Final[Mapping[str, Callable[[Path], list[Recording]]]] = {"icbhi": read_icbhi, "sprsound": read_sprsound}
@@ -25,6 +26,12 @@ class RunRecordings:
     training: tuple[Recording, ...]
     validation: tuple[Recording, ...]
     test: tuple[Recording, ...]
+    shared_by_design: frozenset[str]
+
+    @property
+    def patients_held_back(self) -> set[str]:
+        """Whom no earlier stage may have learnt from."""
+        return {*patients(self.validation)} | ({*patients(self.test)} - self.shared_by_design)
 
 
 def folders_from_arguments(arguments: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
@@ -35,7 +42,8 @@ def folders_from_arguments(arguments: Sequence[str], names: Sequence[str]) -> di
         if not equals:
             name, folder = (names[0] if len(names) == 1 else ""), argument
         if name not in names or name in folders:
-            raise ConfigError(f"--data {argument}: give {' and '.join(f'--data {known}=DIR' for known in names)}, each once")
+            wanted = " and ".join(f"--data {known}=DIR" for known in names)
+            raise ConfigError(f"--data {argument}: give {wanted}, each once")
         folders[name] = Path(folder)
     missing = [name for name in names if name not in folders]
     if missing:
@@ -46,13 +54,8 @@ def folders_from_arguments(arguments: Sequence[str], names: Sequence[str]) -> di
 def run_recordings(dataset: DatasetConfig, folder: Path) -> RunRecordings:
     """Read one dataset and part it. Raises DatasetError, SplitError."""
     sides = split_recordings(READERS[dataset.name](folder), dataset.split, folder)
-    training, validation = hold_out_patients(sides.training, dataset.validation_share)
-    check_disjoint(training, validation)
-    if dataset.name == "icbhi" and dataset.split == "official":
-        check_disjoint(training, sides.test, allowed=OFFICIAL_PATIENTS_ON_BOTH_SIDES)
-    elif dataset.name == "icbhi":
-        check_disjoint(training, sides.test)
-    return RunRecordings(training, validation, sides.test)
+    held = hold_out_patients(sides.training, dataset.validation_share)
+    return RunRecordings(held.training, held.test, sides.test, sides.shared_by_design)
 
 
 def patients(recordings: Sequence[Recording]) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -80,7 +80,7 @@ class EvaluationImages:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """[number of cycles]"""
+        """The true classes, int [number of cycles]."""
         return np.array([cycle.label for cycle in self.cycles], dtype=np.int64)
 
 

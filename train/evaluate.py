@@ -1,11 +1,12 @@
-"""Figures of a checkpoint on one side of a split: `python -m train.evaluate --model CKPT --data DIR --split official`."""
+"""Figures of a checkpoint on one side of a split: `python -m train.evaluate --model CKPT --data DIR --split NAME`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,10 @@ def evaluate(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> dict[st
 def select_recordings(
     recordings: Sequence[Recording], split: str, folder: Path, checkpoint: Checkpoint, dataset: str
 ) -> list[Recording]:
-    """The recordings that `--split` names: `validation`, `unseen`, a subset such as `intra`, or the test side of a split.
+    """The recordings that `--split` names. Raises SplitError.
 
-    `validation`: the patients the run held back; `unseen`: every patient it did not train on. Raises SplitError.
+    `validation`: of the patients that the run held back; `unseen`: of all that it did not train on; `all`; a part of
+    the dataset such as `intra`; or the test side of a split.
     """
     sides = checkpoint.training_run.get("patients", {}).get(dataset, {})
     if split == "validation":
@@ -93,10 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--split",
         default="validation",
-        help="validation (patients the run held back), unseen (patients it did not train on), all, a part of SPRSound such as"
-        " intra, or the test side of official, fold-K, kfold-K-of-N (default: %(default)s)",
+        help="validation (patients that the run held back), unseen (all that it did not train on), all, a part of"
+        " SPRSound such as intra, or the test side of official, fold-K, kfold-K-of-N (default: %(default)s)",
     )
-    parser.add_argument("--patients-held-back", action="store_true", help="count only patients that the run did not train on")
+    parser.add_argument("--unseen-only", action="store_true", help="leave out patients that the run was trained on")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures here")
     return parser
 
@@ -107,9 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = _report(arguments)
     except TrainError as error:
-        print(f"train.evaluate: {error}", file=sys.stderr)
+        sys.stderr.write(f"train.evaluate: {error}\n")
         return 2
-    print(text_from_report(report))
+    sys.stdout.write(text_from_report(report) + "\n")
     if arguments.report:
         write_json(arguments.report, report)
     return 0
@@ -122,7 +124,7 @@ def _report(arguments: argparse.Namespace) -> dict[str, Any]:
     recordings = READERS[dataset](folder)
     chosen = select_recordings(recordings, arguments.split, folder, checkpoint, dataset)
     trained_on = set(checkpoint.training_run.get("patients", {}).get(dataset, {}).get("training", ()))
-    if arguments.patients_held_back:
+    if arguments.unseen_only:
         chosen = [recording for recording in chosen if recording.patient not in trained_on]
     return {
         "model": str(arguments.model),
@@ -143,7 +145,8 @@ def text_from_report(report: dict[str, Any]) -> str:
     lines = [title, f"{'':12}{'Score':>7}{'Se':>7}{'Sp':>7}{'AUC':>7}{'cycles':>8}{'patients':>10}"]
     lines += [_row(name, row) for name, row in {"all": report, **report["devices"]}.items()]
     lines += ["", "true \\ said  " + "".join(f"{name:>9}" for name in LABELS)]
-    lines += [f"{name:13}" + "".join(f"{n:9}" for n in row) for name, row in zip(LABELS, report["confusion"], strict=True)]
+    matrix = zip(LABELS, report["confusion"], strict=True)
+    lines += [f"{name:13}" + "".join(f"{count:9}" for count in counts) for name, counts in matrix]
     return "\n".join(lines)
 
 

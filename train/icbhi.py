@@ -58,7 +58,7 @@ def read_icbhi(folder: Path) -> list[Recording]:
 def find_audio_folder(folder: Path) -> Path:
     """The folder with the audio and its `.txt` files, for the root of the database or that folder itself."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder; give the ICBHI database's root or its audio_and_txt_files folder")
+        raise DatasetError(f"{folder} is not a folder; give the ICBHI root or its audio_and_txt_files folder")
     inner = folder / "audio_and_txt_files"
     return inner if inner.is_dir() else folder
 

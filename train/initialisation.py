@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 from urllib.error import URLError
 
 import torch
@@ -38,14 +38,14 @@ def network_from_run(folder: Path, config: NetworkConfig) -> RespireNetwork:
     checkpoint = load_checkpoint(folder)
     ours, theirs = (config.depth, config.width, config.in_channels), checkpoint.network
     if ours != (theirs.depth, theirs.width, theirs.in_channels):
-        raise CheckpointError(f"{folder} holds {theirs}, the recipe asks for {config}; use a recipe with the same network")
+        raise CheckpointError(f"{folder} holds {theirs}, the recipe asks for {config}; choose a matching recipe")
     network = RespireNetwork(config)
     network.load_state_dict(dict(checkpoint.weights))
     return network
 
 
 def trunk_weights_from_imagenet(weights: Mapping[str, Tensor], in_channels: int) -> dict[str, Tensor]:
-    """torchvision's state_dict without its classifier, the first convolution fitted to 1 or 3 channels."""
+    """Torchvision's state_dict without its classifier, the first convolution fitted to 1 or 3 channels."""
     trunk = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
     if in_channels == 1:
         trunk["conv1.weight"] = trunk["conv1.weight"].sum(dim=1, keepdim=True)
@@ -53,7 +53,7 @@ def trunk_weights_from_imagenet(weights: Mapping[str, Tensor], in_channels: int)
 
 
 def imagenet_weights(depth: int) -> dict[str, Tensor]:
-    """torchvision's state_dict, from its cache or the network. Raises ConfigError saying where to put the file."""
+    """Torchvision's state_dict, from its cache or the network. Raises ConfigError saying where to put the file."""
     from torchvision.models import ResNet18_Weights, ResNet34_Weights
 
     source = {18: ResNet18_Weights.IMAGENET1K_V1, 34: ResNet34_Weights.IMAGENET1K_V1}[depth]
@@ -61,5 +61,5 @@ def imagenet_weights(depth: int) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = dict(source.get_state_dict(progress=True, check_hash=True))
     except (URLError, OSError, RuntimeError) as error:
         place = Path(torch.hub.get_dir()) / "checkpoints" / source.url.rsplit("/", 1)[-1]
-        raise ConfigError(f"ImageNet weights cannot be fetched ({error}); download {source.url} and put it at {place}") from None
+        raise ConfigError(f"no ImageNet weights ({error}); download {source.url} and put it at {place}") from None
     return weights

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from train.config import OptimiserConfig
 from train.dataset import EvaluationImages
@@ -62,6 +64,7 @@ class EpochReport:
 
 def new_learner(network: RespireNetwork, config: OptimiserConfig) -> Learner:
     """A network with its optimiser at step 0."""
+    convert_conv2d_weight_memory_format(network, torch.channels_last)
     optimiser: torch.optim.Optimizer
     if config.name == "sgd":
         optimiser = torch.optim.SGD(
@@ -104,7 +107,8 @@ def predict(network: RespireNetwork, evaluation: EvaluationImages) -> NDArray[np
     per_image = np.concatenate(pieces) if pieces else np.zeros((0, 4), dtype=np.float32)
     totals = np.zeros((len(evaluation.cycles), per_image.shape[1]), dtype=np.float32)
     np.add.at(totals, evaluation.cycle_of_image, per_image)
-    return totals / np.bincount(evaluation.cycle_of_image, minlength=len(totals))[:, np.newaxis]
+    pieces_per_cycle = np.bincount(evaluation.cycle_of_image, minlength=len(totals))
+    return (totals / pieces_per_cycle[:, np.newaxis]).astype(np.float32)
 
 
 def learning_rate_at(step: int, total_steps: int, config: OptimiserConfig) -> float:
@@ -124,13 +128,12 @@ def _update_average(learner: Learner, decay: float) -> None:
         return
     # Young averages forget faster, or the first random weights would linger.
     decay = min(decay, (1 + learner.step) / (10 + learner.step))
-    for average, current in zip(learner.average.parameters(), learner.network.parameters(), strict=True):
-        average.lerp_(current, 1 - decay)
-    for average, current in zip(learner.average.buffers(), learner.network.buffers(), strict=True):
+    current = learner.network.state_dict()
+    for name, average in learner.average.state_dict().items():
         if average.dtype.is_floating_point:
-            average.lerp_(current, 1 - decay)
+            average.lerp_(current[name], 1 - decay)
         else:
-            average.copy_(current)
+            average.copy_(current[name])
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ Evaluation and the device use `edge.signal.padding.repeat_to_length`.
 from __future__ import annotations
 
 from collections import deque
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -28,9 +28,10 @@ def neighbours_by_position(cycles: Sequence[Cycle]) -> Neighbours:
 def smart_pad(cycle: Cycle, neighbours: Neighbours, length: int, rng: Generator) -> NDArray[np.float32]:
     """A window of `length` samples around one cycle, filled as in the paper (section 2, "Smart Padding").
 
-    The cycles just before and just after, in the same recording, are joined on where their class is the same or normal;
-    where one is not, or is missing, the cycle itself is copied in its place, and so on outwards, sides taking turns from
-    a random one. A cycle longer than the window is cut at a random place; what is joined is cut so that the cycle stays whole.
+    The cycles just before and just after, in the same recording, are joined on where their class is the same or
+    normal; where one is not, or is missing, the cycle itself is copied in its place, and so on outwards, the sides
+    taking turns from a random one. What is joined is cut so that the cycle stays whole; a cycle longer than the window
+    is cut at a random place.
     """
     if cycle.samples.size >= length:
         return random_crop(cycle.samples, length, rng)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Callable, Final, Mapping
+from typing import Final
 
 from edge.signal.spec import COMPACT, RESPIRENET
 from train.config import AugmentationConfig, Config, DatasetConfig, OptimiserConfig
@@ -40,7 +41,7 @@ def compact_half() -> Config:
 
 
 def pretrain_sprsound() -> Config:
-    """SPRSound's training part in place of ImageNet, with a made-up frequency response per sample for other stethoscopes."""
+    """SPRSound in place of ImageNet; a random frequency response per sample stands for other stethoscopes."""
     return replace(
         compact_half(),
         recipe="pretrain_sprsound",
@@ -97,7 +98,13 @@ def smoke() -> Config:
         datasets=(DatasetConfig(name="icbhi", split="all", validation_share=0.5),),
         network=NetworkConfig(depth=18, width=0.125, in_channels=1),
         augmentation=AugmentationConfig(
-            smart_padding=0.5, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, device_gain_db=3.0, mask_share=0.5
+            smart_padding=0.5,
+            concatenation=0.5,
+            speed=0.1,
+            shift=True,
+            noise_share=0.5,
+            device_gain_db=3.0,
+            mask_share=0.5,
         ),
         epochs=1,
         samples_per_epoch=8,

@@ -7,12 +7,14 @@ import dataclasses
 import platform
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -82,14 +84,14 @@ def check_initial_checkpoint(config: Config, parts: Mapping[str, RunRecordings],
     earlier = load_checkpoint(init).training_run.get("patients", {})
     for name, part in parts.items():
         learnt = set(earlier.get(name, {}).get("training", ()))
-        seen = learnt & set(patients(part.validation) + patients(part.test if name == "icbhi" else ()))
+        seen = ", ".join(sorted(learnt & part.patients_held_back))
         if seen:
-            raise SplitError(f"{init} was trained on {name} patients that this run holds back: {', '.join(sorted(seen))}")
+            raise SplitError(f"{init} was trained on {name} patients that this run holds back: {seen}")
 
 
 def _begin_or_go_on(run: Run, init: Path | None) -> tuple[Learner, list[dict[str, Any]]]:
-    network = _initial_network(run, init).to(memory_format=torch.channels_last)
-    learner = new_learner(network.to("cuda" if torch.cuda.is_available() else "cpu"), run.config.optimiser)
+    network = _initial_network(run, init).to("cuda" if torch.cuda.is_available() else "cpu")
+    learner = new_learner(network, run.config.optimiser)
     state = run_folder.maybe_read_state(run.folder)
     if state is None:
         return learner, []
@@ -126,7 +128,7 @@ def _one_epoch(run: Run, learner: Learner, epoch: int, history: list[dict[str, A
     return history
 
 
-def _batches(run: Run, epoch: int) -> Any:
+def _batches(run: Run, epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
     config = run.config
     shares = {dataset.name: dataset.share for dataset in config.datasets}
     probabilities = draw_probabilities(run.training.cycles, config.class_shares, shares)
@@ -165,11 +167,11 @@ def _is_best(history: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _epoch_text(line: Mapping[str, Any]) -> str:
-    sets = "  ".join(
-        f"{name} Score {_percent(found['score'])} (Se {_percent(found['sensitivity'])}, Sp {_percent(found['specificity'])})"
-        for name, found in line["validation"].items()
-    )
-    return f"epoch {line['epoch'] + 1}: loss {line['loss']:.3f}  {sets}  {line['seconds']:.0f} s"
+    parts = [f"epoch {line['epoch'] + 1}: loss {line['loss']:.3f}, {line['seconds']:.0f} s"]
+    for name, found in line["validation"].items():
+        se, sp = _percent(found["sensitivity"]), _percent(found["specificity"])
+        parts.append(f"{name} Score {_percent(found['score'])} (Se {se}, Sp {sp})")
+    return "; ".join(parts)
 
 
 def _percent(value: float | None) -> str:
@@ -215,7 +217,11 @@ def _all_patients(parts: Mapping[str, RunRecordings], init: Path | None) -> dict
     """Patients per dataset and side; those that an initial checkpoint learnt from count as trained on."""
     earlier = load_checkpoint(init).training_run.get("patients", {}) if init else {}
     sides = {
-        name: {"training": patients(part.training), "validation": patients(part.validation), "test": patients(part.test)}
+        name: {
+            "training": patients(part.training),
+            "validation": patients(part.validation),
+            "test": patients(part.test),
+        }
         for name, part in parts.items()
     }
     for name, found in earlier.items():
@@ -229,15 +235,24 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__)
     parser.add_argument("--recipe", required=True, help=", ".join(RECIPES))
     parser.add_argument(
-        "--data", action="append", required=True, metavar="[NAME=]DIR",
-        help="dataset folder; name it, and repeat the option, where the recipe has several: --data icbhi=DIR --data sprsound=DIR",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; given again, the run goes on")
+        "--data",
+        action="append",
+        required=True,
+        metavar="[NAME=]DIR",
+        help="dataset folder; where the recipe has several: --data icbhi=DIR --data sprsound=DIR",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="run folder; an unfinished run in it goes on"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
-    parser.add_argument("--init", type=Path, metavar="CKPT", help="checkpoint folder to begin from, for recipes that need one")
+    parser.add_argument("--init", type=Path, metavar="CKPT", help="checkpoint to begin from, for recipes that need one")
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     parser.add_argument(
-        "--split", action="append", default=[], metavar="[NAME=]SPLIT", help="instead of the recipe's, such as kfold-0-of-5"
+        "--split",
+        action="append",
+        default=[],
+        metavar="[NAME=]SPLIT",
+        help="instead of the recipe's: official, fold-K, kfold-K-of-N",
     )
     return parser
 
@@ -247,10 +262,9 @@ def config_from_arguments(arguments: argparse.Namespace) -> Config:
     config = recipe_named(arguments.recipe)
     splits = dict(_named(argument, config) for argument in arguments.split)
     datasets = tuple(dataclasses.replace(each, split=splits.get(each.name, each.split)) for each in config.datasets)
+    epochs = config.epochs if arguments.epochs is None else arguments.epochs
     try:
-        return dataclasses.replace(
-            config, seed=arguments.seed, datasets=datasets, epochs=config.epochs if arguments.epochs is None else arguments.epochs
-        )
+        return dataclasses.replace(config, seed=arguments.seed, datasets=datasets, epochs=epochs)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -273,9 +287,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
         best = train(config, data, arguments.out, arguments.init)
     except TrainError as error:
-        print(f"train.run: {error}", file=sys.stderr)
+        sys.stderr.write(f"train.run: {error}\n")
         return 2
-    print(f"best checkpoint: {best}")
+    sys.stdout.write(f"best checkpoint: {best}\n")
     return 0
 
 

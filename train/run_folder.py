@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import pickle
 import subprocess
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -74,7 +75,8 @@ def maybe_read_state(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} cannot be read: {str(error).splitlines()[0]}; remove it to start again") from None
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} cannot be read: {reason}; remove it to begin again") from None
     return state
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -38,7 +38,7 @@ def draw_probabilities(
             chosen = inside & (labels == label)
             weights[chosen] = class_share / max(1, chosen.sum())
         weights[inside] *= dataset_share / weights[inside].sum()
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def draw_epoch(probabilities: NDArray[np.float64], count: int, run_seed: int, epoch: int) -> list[Draw]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Collection, Iterable, Mapping, Sequence, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -33,22 +34,31 @@ _CANDIDATES = 200
 
 
 T = TypeVar("T")
+ClassCounts = Mapping[str, NDArray[np.int64]]
+"""Annotations per class, [4], by patient."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The two sides of a split."""
+    """The two sides of a split; raises SplitError naming the patients that stand on both."""
 
     training: tuple[Recording, ...]
     test: tuple[Recording, ...]
+    shared_by_design: frozenset[str] = frozenset()
+    """Patients whom the dataset's publishers put on both sides, and who are let pass."""
+
+    def __post_init__(self) -> None:
+        both = {recording.patient for recording in self.training} & {recording.patient for recording in self.test}
+        if both - self.shared_by_design:
+            raise SplitError(f"patients on both sides of the split: {', '.join(sorted(both - self.shared_by_design))}")
 
 
 def split_recordings(recordings: Sequence[Recording], split: str, folder: Path) -> Sides:
-    """The split called `split`; `folder` is the dataset's, where its split files lie. Raises SplitError, DatasetError."""
+    """The split of that name; `folder` is the dataset's, where its split files lie. Raises SplitError, DatasetError."""
     if split == "all":
         return Sides(tuple(recordings), ())
     if split == "train":
-        return _sides(recordings, lambda recording: recording.subset != "train")
+        return published_parts(recordings)
     if split == "official":
         return official_split(recordings, find_database_file(folder, OFFICIAL_FILE))
     if match := re.fullmatch(r"fold-(\d+)", split):
@@ -70,12 +80,15 @@ def official_split(recordings: Sequence[Recording], path: Path) -> Sides:
     missing = [recording.name for recording in recordings if _session(recording) not in sides]
     if missing:
         raise SplitError(f"{path} does not name {', '.join(missing[:3])} ({len(missing)} in all)")
-    split = Sides(
-        tuple(recording for recording in recordings if sides[_session(recording)] == "train"),
-        tuple(recording for recording in recordings if sides[_session(recording)] == "test"),
+    return _sides(
+        recordings, lambda recording: sides[_session(recording)] == "test", shared=OFFICIAL_PATIENTS_ON_BOTH_SIDES
     )
-    check_disjoint(split.training, split.test, allowed=OFFICIAL_PATIENTS_ON_BOTH_SIDES)
-    return split
+
+
+def published_parts(recordings: Sequence[Recording]) -> Sides:
+    """SPRSound's `train` part against its others, which share patients with it: `intra` has only such."""
+    everyone = frozenset(recording.patient for recording in recordings)
+    return _sides(recordings, lambda recording: recording.subset != "train", shared=everyone)
 
 
 def released_fold(recordings: Sequence[Recording], path: Path, fold: int) -> Sides:
@@ -95,39 +108,29 @@ def patient_fold(recordings: Sequence[Recording], fold: int, folds: int) -> Side
         raise SplitError(f"fold {fold} of {folds} does not exist; folds count from 0")
     fold_of_patient: dict[str, int] = {}
     for offset, (_, patients) in enumerate(sorted(_patients_by_device(recordings).items())):
-        counts = _class_counts(recordings, patients)
-        dealt = _best(lambda rng: _deal(patients, folds, offset, rng), lambda deal: _fold_imbalance(deal, counts, folds))
-        fold_of_patient |= dealt
+        fold_of_patient |= _balanced_deal(_class_counts(recordings, patients), folds, offset)
     return _sides(recordings, lambda recording: fold_of_patient[recording.patient] == fold)
 
 
-def hold_out_patients(recordings: Sequence[Recording], share: float) -> tuple[tuple[Recording, ...], tuple[Recording, ...]]:
-    """(training, validation): about `share` of each device's patients held back, balanced by class.
+def hold_out_patients(recordings: Sequence[Recording], share: float) -> Sides:
+    """About `share` of each device's patients on the test side, balanced by class.
 
-    The same recordings always give the same patients, whatever the seed of the run, so that a later stage cannot validate
-    on patients that an earlier one learnt from.
+    The same recordings always give the same patients, whatever the seed of the run, so that a later stage cannot
+    validate on patients that an earlier one learnt from.
     """
     held: set[str] = set()
     for patients in _patients_by_device(recordings).values():
-        count, counts = round(share * len(patients)), _class_counts(recordings, patients)
-        held |= _best(lambda rng: _pick(patients, count, rng), lambda picked: _share_error(picked, counts, share))
-    sides = _sides(recordings, lambda recording: recording.patient in held)
-    return sides.training, sides.test
+        held |= _balanced_pick(_class_counts(recordings, patients), share)
+    return _sides(recordings, lambda recording: recording.patient in held)
 
 
-def check_disjoint(
-    training: Iterable[Recording], test: Iterable[Recording], *, allowed: Collection[str] = frozenset()
-) -> None:
-    """Raises SplitError naming the patients that stand on both sides, other than those allowed to."""
-    both = {recording.patient for recording in training} & {recording.patient for recording in test}
-    if both - set(allowed):
-        raise SplitError(f"patients on both sides of the split: {', '.join(sorted(both - set(allowed)))}")
-
-
-def _sides(recordings: Sequence[Recording], is_test: Callable[[Recording], bool]) -> Sides:
+def _sides(
+    recordings: Sequence[Recording], is_test: Callable[[Recording], bool], shared: frozenset[str] = frozenset()
+) -> Sides:
     return Sides(
         tuple(recording for recording in recordings if not is_test(recording)),
         tuple(recording for recording in recordings if is_test(recording)),
+        shared,
     )
 
 
@@ -153,7 +156,7 @@ def _patients_by_device(recordings: Sequence[Recording]) -> dict[str, list[str]]
     return dict(grouped)
 
 
-def _class_counts(recordings: Sequence[Recording], patients: Collection[str]) -> dict[str, NDArray[np.int64]]:
+def _class_counts(recordings: Sequence[Recording], patients: Collection[str]) -> ClassCounts:
     counts = {patient: np.zeros(len(LABELS), dtype=np.int64) for patient in patients}
     for recording in recordings:
         if recording.patient in counts:
@@ -167,22 +170,32 @@ def _best(draw: Callable[[Generator], T], badness: Callable[[T], float]) -> T:
     return min((draw(rng) for _ in range(_CANDIDATES)), key=badness)
 
 
-def _pick(patients: Sequence[str], count: int, rng: Generator) -> set[str]:
-    return {patients[position] for position in rng.permutation(len(patients))[:count]}
+def _balanced_pick(counts: ClassCounts, share: float) -> set[str]:
+    patients, size = list(counts), round(share * len(counts))
+
+    def pick(rng: Generator) -> set[str]:
+        return {patients[position] for position in rng.permutation(len(patients))[:size]}
+
+    return _best(pick, lambda picked: _share_error(picked, counts, share))
 
 
-def _deal(patients: Sequence[str], folds: int, offset: int, rng: Generator) -> dict[str, int]:
-    order = rng.permutation(len(patients))
-    return {patients[position]: (place + offset) % folds for place, position in enumerate(order)}
+def _balanced_deal(counts: ClassCounts, folds: int, offset: int) -> dict[str, int]:
+    patients = list(counts)
+
+    def deal(rng: Generator) -> dict[str, int]:
+        order = rng.permutation(len(patients))
+        return {patients[position]: (place + offset) % folds for place, position in enumerate(order)}
+
+    return _best(deal, lambda dealt: _fold_imbalance(dealt, counts, folds))
 
 
-def _share_error(picked: Collection[str], counts: Mapping[str, NDArray[np.int64]], share: float) -> float:
+def _share_error(picked: Collection[str], counts: ClassCounts, share: float) -> float:
     totals = np.sum(list(counts.values()), axis=0)
     held = np.sum([counts[patient] for patient in picked], axis=0) if picked else np.zeros_like(totals)
     present = totals > 0
     return float(np.abs(held[present] / totals[present] - share).sum())
 
 
-def _fold_imbalance(deal: Mapping[str, int], counts: Mapping[str, NDArray[np.int64]], folds: int) -> float:
+def _fold_imbalance(deal: Mapping[str, int], counts: ClassCounts, folds: int) -> float:
     members = [[patient for patient in deal if deal[patient] == fold] for fold in range(folds)]
     return sum(_share_error(patients, counts, 1 / folds) for patients in members)

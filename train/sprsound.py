@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from edge.labels import LABELS
 from train.errors import DatasetError
@@ -39,7 +40,7 @@ def read_sprsound(folder: Path) -> list[Recording]:
     audio = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _AUDIO_SUFFIXES}
     texts = sorted(path for path in folder.rglob("*.json") if path.stem[:_PATIENT_DIGITS].isdigit())
     if not texts:
-        raise DatasetError(f"{folder} is not an SPRSound folder: it holds no annotation like 40069321_15.3_0_p1_981.json")
+        raise DatasetError(f"{folder} is not an SPRSound folder: no annotation like 40069321_15.3_0_p1_981.json in it")
     return [_read_recording(path, folder, audio) for path in texts]
 
 
