@@ -6,6 +6,7 @@ One line a cycle: `start end crackle wheeze`, separated by white space; times in
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from edge.errors import AnnotationError
 from edge.labels import LABELS
 
 COLUMNS = "start end crackle wheeze"
+END_TOLERANCE_S = 0.25
+"""Annotators' marks may pass the last sample by this much; the cycle then ends with the recording."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,13 @@ def annotations_beside(recording: Path) -> Path:
 
 
 def read_annotations(path: Path) -> tuple[Cycle, ...]:
-    """The cycles in `path`, in its order. Raises AnnotationError naming the line that cannot be read; blank lines are passed over."""
+    """The cycles in `path`, in its order; blank lines are passed over. Raises AnnotationError naming the line."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise AnnotationError(
-            f"{path}: cannot read the annotations ({error.strerror}); a .txt with lines '{COLUMNS}' must lie beside the recording"
+            f"{path}: cannot read the annotations ({error.strerror}); "
+            f"a .txt with lines '{COLUMNS}' must lie beside the recording"
         ) from error
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path}: not a text file; it must hold lines '{COLUMNS}'") from error
@@ -52,13 +56,25 @@ def read_annotations(path: Path) -> tuple[Cycle, ...]:
     return cycles
 
 
+def check_within(cycles: Sequence[Cycle], sound_s: float, path: Path) -> None:
+    """Raise AnnotationError unless every cycle lies within a recording that lasts `sound_s`; `path` held the cycles."""
+    for number, cycle in enumerate(cycles, start=1):
+        if cycle.end_s > sound_s + END_TOLERANCE_S or cycle.start_s >= sound_s:
+            raise AnnotationError(
+                f"{path}: cycle {number} lasts from {cycle.start_s} s to {cycle.end_s} s, but the recording ends at "
+                f"{sound_s:.3f} s; it is cut short, or these are another recording's annotations"
+            )
+
+
 def _parse_cycle(line: str, where: str) -> Cycle:
     fields = line.split()
     if len(fields) != len(COLUMNS.split()):
         raise AnnotationError(f"{where}: has {len(fields)} fields, not the four '{COLUMNS}'")
     start_s, end_s = (_parse_time(field, where) for field in fields[:2])
     if not 0 <= start_s < end_s:
-        raise AnnotationError(f"{where}: a cycle from {start_s} s to {end_s} s; it must start at 0 or later and end after it")
+        raise AnnotationError(
+            f"{where}: a cycle from {start_s} s to {end_s} s; it must start at 0 or later and end after it"
+        )
     crackle, wheeze = (_parse_flag(field, where) for field in fields[2:])
     return Cycle(start_s, end_s, crackle, wheeze)
 

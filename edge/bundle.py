@@ -1,10 +1,10 @@
-"""A model bundle: a folder with `manifest.json` and the ONNX files that it lists by sha256. Nothing unlisted is ever opened."""
+"""A model bundle: a folder with `manifest.json` and the ONNX files that it lists by sha256."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,9 @@ class Bundle:
 def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, str]) -> Path:
     """The folder of the bundle for `profile`: its own where there is one, else the common one.
 
-    `model_dir` is a bundle or a folder of bundles. Without it, the folders of bundles are looked for in `environ[MODELS_VARIABLE]`, in the
-    installed package and in the repository. Raises BundleError naming every folder that was looked into.
+    `model_dir` is a bundle or a folder of bundles. Without it, bundles are looked for in the folder
+    `environ[MODELS_VARIABLE]`, in the installed package and in the repository. Raises BundleError naming every folder
+    that was looked into.
     """
     if model_dir is not None and (model_dir / MANIFEST_NAME).is_file():
         return model_dir
@@ -74,7 +75,7 @@ def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, 
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """The bundle in `folder`, verified. Raises BundleError where anything is missing, changed or made for other features."""
+    """The bundle in `folder`, verified. Raises BundleError where a part is missing, changed or for other features."""
     path = folder / MANIFEST_NAME
     content = _read_manifest(path)
     manifest = _parse_manifest(content, path)
@@ -88,6 +89,14 @@ def load_bundle(folder: Path) -> Bundle:
         files=_read_files(manifest, path),
         metrics=manifest["metrics"],
     )
+
+
+def maybe_other_model_note(devices: Sequence[str], bundle: Bundle) -> str | None:
+    """One line for people when `bundle` was not made for all of `devices`; None when it was."""
+    others = [device for device in devices if device != bundle.device]
+    if not others:
+        return None
+    return f"respire-edge: no model of its own for {', '.join(others)}; using {bundle.model_id} from {bundle.folder}"
 
 
 def _model_roots(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -112,7 +121,9 @@ def _parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: not JSON ({error}); pack the bundle again") from error
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
         found = manifest.get("schema") if isinstance(manifest, dict) else None
-        raise BundleError(f"{path}: schema is {found!r}, this version reads {SCHEMA}; take a bundle made for this version")
+        raise BundleError(
+            f"{path}: schema is {found!r}, this version reads {SCHEMA}; take a bundle made for this version"
+        )
     _check_keys(manifest, MANIFEST_KEYS, str(path))
     return manifest
 
@@ -128,7 +139,9 @@ def _check_constants(manifest: Mapping[str, Any], path: Path) -> None:
         raise BundleError(f"{path}: labels are {manifest['labels']}, this version needs {list(LABELS)} in that order")
     where = manifest["input"].get("where") if isinstance(manifest["input"], dict) else None
     if where != NORMALISATION:
-        raise BundleError(f"{path}: the input is normalised {where!r}, this version needs {NORMALISATION!r}; export again")
+        raise BundleError(
+            f"{path}: the input is normalised {where!r}, this version needs {NORMALISATION!r}; export again"
+        )
     if not isinstance(manifest["device"], str) or not isinstance(manifest["metrics"], dict):
         raise BundleError(f"{path}: 'device' must be a name and 'metrics' an object; pack the bundle again")
 
@@ -162,7 +175,9 @@ def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
     _check_keys(entry, FILE_KEYS, where, optional=frozenset({"activations"}))
     precision, activations = entry["precision"], entry.get("activations")
     if precision not in PRECISIONS or activations not in ACTIVATIONS.get(precision, (None,)):
-        raise BundleError(f"{where} has precision {precision!r} with activations {activations!r}, which no engine knows")
+        raise BundleError(
+            f"{where} has precision {precision!r} with activations {activations!r}, which no engine knows"
+        )
     path = manifest_path.parent / name
     _check_content(path, entry)
     return ModelFile(path, precision, activations)

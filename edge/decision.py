@@ -10,5 +10,5 @@ from edge.quality import Quality
 
 
 def decide(probabilities: NDArray[np.float32], quality: Quality) -> str | None:
-    """The most probable class of float32 [4], the first where two are equal; None where the sound is not fit to be labelled."""
+    """The likeliest class of float32 [4], the first of equal ones; None where the sound is not fit to be labelled."""
     return LABELS[int(np.argmax(probabilities))] if quality.ok else None

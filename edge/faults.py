@@ -1,4 +1,4 @@
-"""Which samples of a stream were lost, invalid or clipped, on the source's own clock: counted again for every window they fall into."""
+"""Which samples of a stream were lost, invalid or clipped, by their place in it; every window counts its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From sound to results: conditioning, windows, images, network, quality, decision. Listening and scoring both run through here."""
+"""From sound to results: conditioning, windows, images, network, quality, decision; for listening and for scoring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.audio.recording import Recording
 from edge.bundle import Bundle
 from edge.decision import decide
 from edge.engine.engine import Engine
-from edge.errors import UsageError
+from edge.errors import AnnotationError, UsageError
 from edge.faults import FaultCounts, FaultTrace, count_faults, extend_trace, trace_from
 from edge.labels import LABELS
 from edge.profiles import Profile
@@ -77,7 +77,8 @@ class Classifier:
     def _mean_probabilities(self, windows: Sequence[Float32] | Float32) -> Float32:
         """One window after the other, so that an hour annotated as one cycle needs no more memory than a breath."""
         images = (image_from_window(window, self.bundle.spec) for window in windows)
-        return np.mean([self.engine.infer(image[np.newaxis])[0] for image in images], axis=0, dtype=np.float32)
+        probabilities = [self.engine.infer(image[np.newaxis])[0] for image in images]
+        return np.asarray(np.mean(probabilities, axis=0), dtype=np.float32)
 
 
 def slider_from_hop(hop_s: float, spec: FeatureSpec) -> Slider:
@@ -85,7 +86,9 @@ def slider_from_hop(hop_s: float, spec: FeatureSpec) -> Slider:
     try:
         return Slider(spec.window_samples, round(hop_s * spec.sample_rate_hz))
     except ValueError as error:
-        raise UsageError(f"a hop of {hop_s:g} s is impossible; choose one above 0 and up to {spec.window_s:g} s") from error
+        raise UsageError(
+            f"a hop of {hop_s:g} s is impossible; choose one above 0 and up to {spec.window_s:g} s"
+        ) from error
 
 
 class Pipeline:
@@ -107,7 +110,7 @@ class Pipeline:
         return [result for piece in _without_long_gaps(block) for result in self._push_piece(piece)]
 
     def finish(self) -> list[Result]:
-        """The results still due when the stream ends: a sound shorter than a window is repeated to fill it. Raises EngineError."""
+        """The results still due at the end; sound shorter than a window is repeated to fill it. Raises EngineError."""
         rest = finish_conditioning(self._conditioner_state, self._conditioner)
         windows, self._slider_state = slide(rest, self._slider_state, self._slider)
         windows += finish_sliding(self._slider_state, self._slider)
@@ -134,9 +137,9 @@ class Pipeline:
 def results_from_cycles(
     classifier: Classifier, source: str, recording: Recording, cycles: Sequence[Cycle]
 ) -> Iterator[Result]:
-    """One result for each annotated cycle: conditioned with the whole recording, then cut; long cycles average their windows.
+    """One result for each annotated cycle, cut from the conditioned recording; long ones average their windows.
 
-    Raises ValueError for a cycle that lies past the end of the sound, and EngineError.
+    Raises AnnotationError for a cycle that holds no sample of the sound, and EngineError.
     """
     spec = classifier.bundle.spec
     sound = condition_recording(recording.samples, recording.sample_rate_hz, spec)
@@ -144,6 +147,9 @@ def results_from_cycles(
     trace = extend_trace(FaultTrace(recording.sample_rate_hz), everything)
     for index, cycle in enumerate(cycles):
         cut = sound[round(cycle.start_s * spec.sample_rate_hz) : round(cycle.end_s * spec.sample_rate_hz)]
+        if cut.size == 0:
+            span = f"{cycle.start_s} s to {cycle.end_s} s"
+            raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
         faults = count_faults(trace, cycle.start_s, cycle.end_s)
         stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, spec), faults)
         yield replace(classifier.classify(source, stretch), cycle=index, annotated=cycle.label)

@@ -1,4 +1,4 @@
-"""Is a stretch of sound fit to be labelled? Named reasons against it, each with what was measured and what is allowed."""
+"""Is a stretch of sound fit to be labelled? Named reasons against it, each with what was measured and the limit."""
 
 from __future__ import annotations
 
@@ -41,12 +41,15 @@ class Quality:
 
 
 def judge_quality(sound: NDArray[np.float32], faults: FaultCounts, limits: QualityLimits) -> Quality:
-    """The verdict on conditioned sound, float32 [n], and on what `faults` counts in the samples that it was made from."""
+    """The verdict on conditioned sound, float32 [n], and on the faults in the samples that it was made from."""
     level_dbfs = rms_dbfs(sound)
     checks = (
         (faults.invalid > MAX_INVALID_SAMPLES, Reason("non-finite", faults.invalid, MAX_INVALID_SAMPLES, "samples")),
         (faults.lost_s > MAX_LOST_S, Reason("gap", faults.lost_s, MAX_LOST_S, "s")),
-        (faults.clipped_share > limits.clipped_share, Reason("clipping", faults.clipped_share, limits.clipped_share, "share")),
+        (
+            faults.clipped_share > limits.clipped_share,
+            Reason("clipping", faults.clipped_share, limits.clipped_share, "share"),
+        ),
         (level_dbfs < limits.silence_level_dbfs, Reason("silence", level_dbfs, limits.silence_level_dbfs, "dBFS")),
     )
     return Quality(tuple(reason for fails, reason in checks if fails))

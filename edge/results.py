@@ -1,4 +1,4 @@
-"""What is said about one stretch of sound, and its two written forms: JSON Lines and CSV. Fields are added, never changed."""
+"""What is said about a stretch of sound, and how it is written, JSON Lines or CSV. Fields are added, never changed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Make tests/golden/tiny_bundle: a real bundle of a few kilobytes, so that tests run the whole device side without a trained model.
+"""Make tests/golden/tiny_bundle: a real bundle of two kilobytes, for tests of the device side without a trained model.
 
-Its network compares the mean level of four bands of rows. It knows nothing of lungs, but its answers change with the sound, and it
-is quick. Run it again, and commit the outcome, when the definition of the features changes: `python -m tools.make_tiny_bundle`.
+Its network compares the mean level of four bands of rows. It knows nothing of lungs, but its answers change with the
+sound, and it is quick. When the definition of the features changes, run `python -m tools.make_tiny_bundle` and commit
+the outcome.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every inference engine offers, and the choice between them. An engine's library is imported only when it is chosen."""
+"""What every inference engine offers, and the choice between them; only the chosen one's library is imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.errors import EngineError
 
 ENGINES = ("auto", "onnx", "tensorrt")
 DEFAULT_THREADS = 1
-"""A window takes ResNet-34 in INT8 a few milliseconds a second: a second thread saves one or two and keeps a core spinning."""
+"""ResNet-34 in INT8 needs a few milliseconds a window: a second thread saves one of them and keeps a core spinning."""
 
 
 class Engine(Protocol):
@@ -23,7 +23,7 @@ class Engine(Protocol):
     """Stands in every result, such as `onnxruntime-cpu-int8`."""
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities float32 [batch, 4] of uint8 images [batch, *image_shape]. Raises EngineError for any other array."""
+        """Probabilities float32 [batch, 4] of uint8 images [batch, *image_shape]. Raises EngineError for others."""
         ...
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ class Engine(Protocol):
 
 
 def open_engine(bundle: Bundle, engine: str = "auto", threads: int = DEFAULT_THREADS) -> Engine:
-    """An engine for `bundle` on this machine, using `threads` processor threads. Raises EngineError where none can run it."""
+    """An engine for `bundle` on this machine, with `threads` processor threads. Raises EngineError where none runs."""
     if engine in ("auto", "onnx"):
         from edge.engine.onnx import open_onnx_engine
 
@@ -49,7 +49,7 @@ def open_engine(bundle: Bundle, engine: str = "auto", threads: int = DEFAULT_THR
 
 
 def check_images(images: NDArray[np.uint8], bundle: Bundle) -> None:
-    """Raise EngineError, with what was expected and what came, unless `images` is a batch that the bundle's network takes."""
+    """Raise EngineError, with what was expected and what came, unless the bundle's network takes `images`."""
     expected = bundle.spec.image_shape
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] == 0 or images.shape[1:] != expected:
         raise EngineError(

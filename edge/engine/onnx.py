@@ -24,8 +24,8 @@ PREFERENCES = {
     "x86_64": (("int8", "uint8"), ("int8", "int8"), *FLOATING),
     "aarch64": (("int8", "int8"), ("int8", "uint8"), *FLOATING),
 }
-"""Best first, as (precision, activations). x86's dot-product instructions multiply uint8 by int8 (a third of the time of int8 by int8 on
-ResNet-34), Arm's int8 by int8."""
+"""Best first, as (precision, activations). x86's dot-product instructions multiply uint8 by int8 (ResNet-34 takes a
+quarter of the time that int8 by int8 takes), Arm's int8 by int8."""
 OTHER_MACHINES = (*FLOATING, ("int8", "uint8"), ("int8", "int8"))
 MACHINE_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
 """How Windows and macOS call the same processors."""
@@ -83,7 +83,7 @@ def open_onnx_engine(bundle: Bundle, threads: int) -> OnnxEngine:
 
 
 def choose_file(bundle: Bundle, machine: str) -> ModelFile:
-    """The file of `bundle` that runs best on a processor named as `platform.machine()` does. Raises EngineError where none is known."""
+    """The file of `bundle` that runs best on a processor called as by `platform.machine()`. Raises EngineError."""
     machine = machine.lower()
     by_kind = {(file.precision, file.activations): file for file in bundle.files.values()}
     for kind in PREFERENCES.get(MACHINE_ALIASES.get(machine, machine), OTHER_MACHINES):
@@ -105,7 +105,7 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
 
 
 def _check_network(session: onnxruntime.InferenceSession, bundle: Bundle, model: ModelFile) -> None:
-    """Refuse a network whose ends or feature definition are not the bundle's: hashes say nothing about what was packed."""
+    """Refuse a network whose ends or features are not the bundle's: hashes say nothing about what was packed."""
     inputs = [(node.name, node.type, list(node.shape[1:])) for node in session.get_inputs()]
     expected = [(INPUT_NAME, "tensor(uint8)", list(bundle.spec.image_shape))]
     if inputs != expected:

@@ -1,0 +1,102 @@
+"""`respire-edge listen`: a source through the pipeline, results as they come, until it ends or someone stops it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.audio.block import AudioBlock
+from edge.audio.source import AudioSource, open_source
+from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
+from edge.engine.engine import open_engine
+from edge.live_view import LiveView, Session
+from edge.pipeline import Classifier, Pipeline, slider_from_hop
+from edge.profiles import load_profile
+from edge.results import STANDARD_OUTPUT, Result, open_writer
+from edge.stopping import stop_requests
+from edge.terminal import Screen, is_terminal
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """What the command line asks for."""
+
+    device: str
+    source: str
+    model: Path | None
+    engine: str
+    hop_s: float
+    output: str | None
+    """A file, "-" for standard output, or None: a live view on a terminal, else standard output."""
+    realtime: bool
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Who is told of every block and every result."""
+
+    on_block: list[Callable[[AudioBlock], None]] = field(default_factory=list)
+    on_result: list[Callable[[Result], None]] = field(default_factory=list)
+
+
+def listen(options: ListenOptions) -> int:
+    """Run until the source ends, or until SIGINT or SIGTERM. Returns the exit code; raises EdgeError."""
+    profile = load_profile(options.device)
+    bundle = load_bundle(find_bundle(profile, options.model, os.environ))
+    slider_from_hop(options.hop_s, bundle.spec)
+    if note := maybe_other_model_note([profile.name], bundle):
+        print(note, file=sys.stderr)
+    with ExitStack() as opened:
+        engine = opened.enter_context(open_engine(bundle, options.engine))
+        source = opened.enter_context(open_source(options.source, realtime=options.realtime))
+        classifier = Classifier(profile, bundle, engine)
+        outputs = _open_outputs(options.output, _session(classifier, source), opened)
+        stopping = opened.enter_context(stop_requests())
+        _run(source, Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s), outputs, stopping)
+    return 0
+
+
+def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Callable[[], bool]) -> None:
+    for block in source.blocks():
+        _tell(pipeline.push(block), outputs)
+        for on_block in outputs.on_block:
+            on_block(block)
+        if stopping():
+            break
+    _tell(pipeline.finish(), outputs)
+
+
+def _tell(results: Iterable[Result], outputs: Outputs) -> None:
+    for result in results:
+        for on_result in outputs.on_result:
+            on_result(result)
+
+
+def _session(classifier: Classifier, source: AudioSource) -> Session:
+    return Session(
+        device=classifier.profile.name,
+        source=source.name,
+        model=classifier.bundle.model_id,
+        engine=classifier.engine.name,
+        sample_rate_hz=source.sample_rate_hz,
+        window_s=classifier.bundle.spec.window_s,
+        sections=source.sections,
+        encoding=sys.stdout.encoding,
+    )
+
+
+def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Outputs:
+    """A view on a terminal, unless results go there themselves; a writer for a named file or without a terminal."""
+    outputs = Outputs()
+    viewed = is_terminal(sys.stdout) and output != STANDARD_OUTPUT
+    if output is not None or not viewed:
+        outputs.on_result.append(opened.enter_context(open_writer(output or STANDARD_OUTPUT)).write)
+    if viewed:
+        view = LiveView(session, opened.enter_context(Screen(sys.stdout)))
+        outputs.on_result.append(view.show_result)
+        outputs.on_block.append(view.show_block)
+    return outputs

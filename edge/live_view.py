@@ -1,0 +1,120 @@
+"""What `listen` shows on a terminal: how loud the sound is, the latest result, and the results before it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edge.audio.block import AudioBlock
+from edge.audio.source import Section
+from edge.labels import LABELS
+from edge.quality import rms_dbfs
+from edge.results import Result
+from edge.terminal import BOLD, DIM, RED, YELLOW, Line, Screen, bar
+
+PROBABILITY_WIDTH = 40
+METER_WIDTH = 30
+METER_FLOOR_DBFS = -60.0
+"""The left end of the level meter; lung sounds lie between -50 and -10 dBFS on most inputs."""
+EARLIER_RESULTS = 6
+
+
+@dataclass(frozen=True)
+class Session:
+    """What stays the same while listening."""
+
+    device: str
+    source: str
+    model: str
+    engine: str
+    sample_rate_hz: int
+    window_s: float
+    sections: tuple[Section, ...]
+    """What a simulated source contains; empty for real sound."""
+    encoding: str | None
+    """Of the terminal."""
+
+
+class LiveView:
+    """The view on one session: told of every block and result, drawn once a block."""
+
+    def __init__(self, session: Session, screen: Screen) -> None:
+        self._session = session
+        self._screen = screen
+        self._heard_samples = 0
+        self._lost_samples = 0
+        self._results: deque[Result] = deque(maxlen=1 + EARLIER_RESULTS)
+
+    def show_block(self, block: AudioBlock) -> None:
+        """Draw the level of the latest sound beside what is known."""
+        self._heard_samples += block.lost_samples + block.samples.size
+        self._lost_samples += block.lost_samples
+        self._screen.draw(list(self._lines(block)))
+
+    def show_result(self, result: Result) -> None:
+        """Draw the result with the next block."""
+        self._results.appendleft(result)
+
+    def _lines(self, block: AudioBlock) -> Iterator[Line]:
+        heard_s = self._heard_samples / self._session.sample_rate_hz
+        yield from _heading(self._session, heard_s)
+        yield Line()
+        yield _level(block, heard_s, self._lost_samples / self._session.sample_rate_hz, self._session.encoding)
+        yield Line()
+        if not self._results:
+            yield Line(f"first result after {self._session.window_s:g} s of sound", DIM)
+            return
+        yield from _latest(self._results[0], self._session)
+        yield Line()
+        yield Line("earlier", DIM)
+        yield from (Line(f"  {_one_line(result, self._session.sections)}", DIM) for result in list(self._results)[1:])
+
+
+def simulated_labels(sections: Sequence[Section], start_s: float, end_s: float) -> tuple[str, ...]:
+    """The labels of the sections between two times, in the order in which they sound, each change once."""
+    labels = [section.label for section in sections if section.start_s < end_s and section.end_s > start_s]
+    return tuple(label for label, before in zip(labels, [None, *labels], strict=False) if label != before)
+
+
+def _heading(session: Session, heard_s: float) -> Iterator[Line]:
+    yield Line(f"respire-edge  {session.device}  source {session.source}", BOLD)
+    yield Line(f"model {session.model} on {session.engine}", DIM)
+    yield Line("RESEARCH USE ONLY. Not a medical device.", YELLOW)
+    if session.sections:
+        now = " ".join(simulated_labels(session.sections, heard_s - 1e-3, heard_s)) or "silence"
+        yield Line(f"SIMULATED SOUND, made by this program. Playing now: {now}", YELLOW)
+
+
+def _level(block: AudioBlock, heard_s: float, lost_s: float, encoding: str | None) -> Line:
+    level_dbfs = max(rms_dbfs(block.samples), METER_FLOOR_DBFS)
+    meter = bar(1 - level_dbfs / METER_FLOOR_DBFS, METER_WIDTH, encoding)
+    clipping = "  CLIPPING" if block.clipped_at.size else ""
+    lost = f"  lost {lost_s:.1f} s" if lost_s else ""
+    minutes, seconds = divmod(int(heard_s), 60)
+    text = f"{minutes:3d}:{seconds:02d}  level {meter} {level_dbfs:4.0f} dBFS{clipping}{lost}"
+    return Line(text, RED if clipping or lost else "")
+
+
+def _latest(result: Result, session: Session) -> Iterator[Line]:
+    for label in LABELS:
+        share = result.probabilities[label]
+        text = f"{label:>8} {bar(share, PROBABILITY_WIDTH, session.encoding)} {share:4.0%}"
+        yield Line(text, BOLD if label == result.label else "")
+    yield Line()
+    yield Line(_one_line(result, session.sections), BOLD)
+
+
+def _one_line(result: Result, sections: Sequence[Section]) -> str:
+    stretch = f"{result.start_s:6.1f} to {result.end_s:6.1f} s"
+    label = result.label or "no label"
+    text = f"{stretch}  {label:<8} {_verdict(result)}"
+    simulated = simulated_labels(sections, result.start_s, result.end_s)
+    return f"{text}  simulated: {', '.join(simulated)}" if simulated else text
+
+
+def _verdict(result: Result) -> str:
+    if result.label is not None:
+        return f"{result.probabilities[result.label]:4.0%}  quality ok"
+    reasons = (f"{r.name} {r.measured:.3g} {r.unit} (limit {r.threshold:g})" for r in result.quality.reasons)
+    return f"      {'; '.join(reasons)}"
