@@ -26,7 +26,12 @@ MODELS_VARIABLE = "RESPIRE_EDGE_MODELS"
 MANIFEST_KEYS = {
     "schema", "device", "labels", "feature_spec", "feature_fingerprint", "input", "files", "metrics", "training_run",
 }  # fmt: skip
+OPTIONAL_MANIFEST_KEYS = frozenset({"export"})
+"""`export` says how the files were made; the device needs none of it."""
+OPTIONAL_KEYS = frozenset({"export"})
+"""How the files were made: of use to whoever reads the manifest, of none to the device."""
 FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
+OPTIONAL_FILE_KEYS = frozenset({"activations"})
 PRECISIONS = ("fp32", "fp16", "int8")
 ACTIVATIONS = {"int8": ("uint8", "int8")}
 """Quantised files name what their activations are stored as; the others leave it out."""
@@ -124,11 +129,11 @@ def _parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
         raise BundleError(
             f"{path}: schema is {found!r}, this version reads {SCHEMA}; take a bundle made for this version"
         )
-    _check_keys(manifest, MANIFEST_KEYS, str(path))
+    _check_keys(manifest, MANIFEST_KEYS | OPTIONAL_MANIFEST_KEYS, str(path), OPTIONAL_MANIFEST_KEYS)
     return manifest
 
 
-def _check_keys(fields: Mapping[str, Any], known: set[str], where: str, optional: frozenset[str] = frozenset()) -> None:
+def _check_keys(fields: Mapping[str, Any], known: set[str], where: str, optional: frozenset[str]) -> None:
     missing, unknown = sorted(known - optional - fields.keys()), sorted(fields.keys() - known)
     if missing or unknown:
         raise BundleError(f"{where}: missing keys {missing}, unknown keys {unknown}; pack the bundle again")
@@ -172,7 +177,7 @@ def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
         raise BundleError(f"{where} is not a plain file name; a bundle holds all its files itself")
     if not isinstance(entry, dict):
         raise BundleError(f"{where} has no description; pack the bundle again")
-    _check_keys(entry, FILE_KEYS, where, optional=frozenset({"activations"}))
+    _check_keys(entry, FILE_KEYS, where, OPTIONAL_FILE_KEYS)
     precision, activations = entry["precision"], entry.get("activations")
     if precision not in PRECISIONS or activations not in ACTIVATIONS.get(precision, (None,)):
         raise BundleError(
