@@ -28,8 +28,6 @@ MANIFEST_KEYS = {
 }  # fmt: skip
 OPTIONAL_MANIFEST_KEYS = frozenset({"export"})
 """`export` says how the files were made; the device needs none of it."""
-OPTIONAL_KEYS = frozenset({"export"})
-"""How the files were made: of use to whoever reads the manifest, of none to the device."""
 FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
 OPTIONAL_FILE_KEYS = frozenset({"activations"})
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 
+UINT8, INT8 = ("int8", "uint8"), ("int8", "int8")
 FLOATING = (("fp32", None), ("fp16", None))
-INTEGER_FIRST = (("int8", "uint8"), *FLOATING, ("int8", "int8"))
-PREFERENCES = {"x86_64": INTEGER_FIRST, "aarch64": INTEGER_FIRST}
-"""Best first, as (precision, activations). ONNX Runtime fuses uint8 activations with ReLU, addition and pooling into integer kernels on
-both: x86's VNNI, and on Arm UDOT or NEON (its pull request 9902). int8 activations are placed for TensorRT, and here run as floats."""
-OTHER_MACHINES = (*FLOATING, ("int8", "uint8"), ("int8", "int8"))
-MACHINE_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
-"""How Windows and macOS call the same processors."""
+"""Kinds of file: (precision, activations)."""
+INTEGER_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
+"""Processors, as `platform.machine()` calls them, on which ONNX Runtime fuses uint8 activations with ReLU, addition and
+pooling into integer kernels: x86's VNNI, and Arm's UDOT or NEON (its pull request 9902)."""
+INTEGER_FIRST = (UINT8, *FLOATING, INT8)
+"""Best first; int8 activations are placed for TensorRT and run here as floats, only slower."""
+FLOATING_FIRST = (*FLOATING, UINT8, INT8)
 
 LOG_ERRORS_ONLY = 3
 """ONNX Runtime's severity level; its warnings would land between the results on a terminal."""
@@ -82,9 +83,8 @@ def open_onnx_engine(bundle: Bundle, threads: int) -> OnnxEngine:
 
 def choose_file(bundle: Bundle, machine: str) -> ModelFile:
     """The file of `bundle` that runs best on a processor called as by `platform.machine()`. Raises EngineError."""
-    machine = machine.lower()
     by_kind = {(file.precision, file.activations): file for file in bundle.files.values()}
-    for kind in PREFERENCES.get(MACHINE_ALIASES.get(machine, machine), OTHER_MACHINES):
+    for kind in INTEGER_FIRST if machine.lower() in INTEGER_MACHINES else FLOATING_FIRST:
         if kind in by_kind:
             return by_kind[kind]
     raise EngineError(f"{bundle.folder}: holds no file that ONNX Runtime can run on {machine}; pack the bundle again")
