@@ -177,7 +177,7 @@ def _read_quality(fields: Mapping[str, Any], path: Path, sources: dict[str, str]
     return QualityLimits(silence_level_dbfs=float(silence), clipped_share=float(share))
 
 
-def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str, str], prefix: str = "") -> Any:  # noqa: ANN401 (a JSON value)
+def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str, str], prefix: str = "") -> Any:
     """The value of `{"value": ..., "source": "..."}`; the source goes to `sources`."""
     pair = fields[key]
     holds = isinstance(pair, dict) and set(pair) == {"value", "source"} and _is_text(pair["source"])

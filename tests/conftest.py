@@ -1,5 +1,13 @@
 """Fixtures that every room's tests may ask for."""
 
+import ctypes.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,3 +28,98 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real recordings: ../shared/data is absent beside the repository")
     return folder
+
+
+SINK = "stethoscope"
+"""What is played into this sink of the test's sound server arrives at `SOUND_INPUT`."""
+SOUND_INPUT = "stethoscope_line"
+SINK_RATE_HZ = 44100
+ALSA_CONFIGURATION = f"""
+</usr/share/alsa/alsa.conf>
+pcm.{SOUND_INPUT} {{ type pulse device "{SINK}.monitor" }}
+pcm.!default {{ type pulse device "{SINK}.monitor" }}
+ctl.!default {{ type pulse }}
+"""
+SOUND_PACKAGES = "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
+
+
+@dataclass(frozen=True)
+class SoundServer:
+    """A running PulseAudio whose only sink loops back to an input that PortAudio sees."""
+
+    process: "subprocess.Popen[bytes]"
+    environment: dict[str, str]
+    """For a program that shall capture from it or play into it."""
+    input_name: str = SOUND_INPUT
+    sample_rate_hz: int = SINK_RATE_HZ
+
+    def play(self, path: Path) -> "subprocess.Popen[bytes]":
+        """Start playing a WAV or FLAC file into the sink."""
+        return subprocess.Popen(["paplay", f"--device={SINK}", "--latency-msec=50", str(path)], env=self.environment)
+
+
+@pytest.fixture
+def sound_server() -> Iterator[SoundServer]:
+    """A sound server of this test's own, without hardware; the test is skipped where its packages are missing."""
+    _require_sound_packages()
+    # Not tmp_path: the path of a socket may have 107 characters only.
+    with tempfile.TemporaryDirectory(prefix="respire-sound-") as folder:
+        (Path(folder) / "asound.conf").write_text(ALSA_CONFIGURATION)
+        environment = os.environ | {
+            "HOME": folder,
+            "XDG_RUNTIME_DIR": folder,
+            "PULSE_SERVER": f"unix:{folder}/native",
+            "ALSA_CONFIG_PATH": f"{folder}/asound.conf",
+        }
+        process = subprocess.Popen(_pulseaudio_command(folder), env=environment, stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_answering(process, environment)
+            yield SoundServer(process, environment)
+        finally:
+            process.kill()
+            process.wait(timeout=10)
+
+
+@pytest.fixture
+def sound_input(sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
+    """The same server, whose input this process's PortAudio sees while the test runs."""
+    import sounddevice
+
+    for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "ALSA_CONFIG_PATH"):
+        monkeypatch.setenv(name, sound_server.environment[name])
+    _look_for_devices_again(sounddevice)
+    yield sound_server
+    monkeypatch.undo()
+    _look_for_devices_again(sounddevice)
+
+
+def _require_sound_packages() -> None:
+    missing = [tool for tool in ("pulseaudio", "pactl", "paplay") if shutil.which(tool) is None]
+    missing += ["libportaudio"] if ctypes.util.find_library("portaudio") is None else []
+    plugins = Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")
+    missing += [] if any(plugins) else ["ALSA's pulse plugin"]
+    if missing:
+        pytest.skip(f"no sound server ({', '.join(missing)} missing): apt install {SOUND_PACKAGES}")
+
+
+def _pulseaudio_command(folder: str) -> list[str]:
+    return [
+        "pulseaudio", "-n", "--daemonize=no", "--system=false", "--exit-idle-time=-1", "--use-pid-file=no",
+        f"--load=module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
+        f"--load=module-null-sink sink_name={SINK} rate={SINK_RATE_HZ} channels=1",
+    ]  # fmt: skip
+
+
+def _wait_until_answering(process: "subprocess.Popen[bytes]", environment: dict[str, str]) -> None:
+    deadline_s = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline_s:
+        if subprocess.run(["pactl", "info"], env=environment, capture_output=True, timeout=20).returncode == 0:
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"the sound server did not start; its exit status is {process.poll()}")
+
+
+def _look_for_devices_again(sounddevice: object) -> None:
+    """PortAudio lists devices once, when it starts."""
+    sounddevice._terminate()  # type: ignore[attr-defined]
+    sounddevice._initialize()  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import atexit
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from types import ModuleType
 from typing import Protocol
 
@@ -24,7 +25,7 @@ BLOCK_S = 0.1
 QUEUE_S = 10.0
 """How far the consumer may fall behind before sound is lost: longer than a window."""
 STALL_S = 3.0
-"""PortAudio does not tell that a card was unplugged: the callbacks just stop. Sound servers may pause for a second."""
+"""Callbacks may just stop when a card is unplugged; a sound server may pause them for a second."""
 CLOSE_S = 2.0
 """How long closing may take; a frozen sound server never answers."""
 OTHER_RATES_HZ = (48000, 44100, 32000, 16000, 8000)
@@ -51,7 +52,7 @@ class CaptureQueue:
     """What the callback hands over: bounded, and it knows how much did not fit."""
 
     def __init__(self, max_blocks: int) -> None:
-        self._queue: queue.Queue[tuple[Float32, int]] = queue.Queue(max_blocks)
+        self._queue: queue.Queue[tuple[Float32, int] | None] = queue.Queue(max_blocks)
         self._lost_samples = 0
 
     def put(self, channels: Float32, lost_samples: int) -> None:
@@ -64,8 +65,13 @@ class CaptureQueue:
         else:
             self._lost_samples = 0
 
+    def end(self) -> None:
+        """Say that nothing more will come. Never waits: where the queue is full, `get` finds out by its timeout."""
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
+
     def get(self, timeout_s: float) -> tuple[Float32, int] | None:
-        """The oldest block and what was lost before it; None if nothing comes for `timeout_s`."""
+        """The oldest block and what was lost before it; None at the end, or if nothing comes for `timeout_s`."""
         try:
             return self._queue.get(timeout=timeout_s)
         except queue.Empty:
@@ -94,6 +100,7 @@ class MicrophoneSource(AudioSource):
                 blocksize=round(BLOCK_S * self.sample_rate_hz),
                 latency="high",
                 callback=self._on_sound,
+                finished_callback=self._captured.end,
             )
         except self._device_error as error:
             raise self._failure(f"cannot be opened ({error}); is another program using it?") from error
@@ -105,7 +112,7 @@ class MicrophoneSource(AudioSource):
             raise self._failure(f"cannot be started ({error}); unplug it, plug it in and start again") from error
         while (captured := self._captured.get(self._stall_s)) is not None:
             yield block_from_channels(*captured)
-        raise self._failure(f"delivered no sound for {self._stall_s:g} s; check the cable, then start again")
+        raise self._failure("no longer delivers sound; check the cable, then start again")
 
     def close(self) -> None:
         closing = threading.Thread(target=self._stream.close, daemon=True)
