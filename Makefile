@@ -1,0 +1,43 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything else serves those who change the project.
+SHELL := /bin/sh
+ifndef PYTHON
+PYTHON := $(shell sh tools/find_python.sh)
+endif
+BIN := .venv/bin
+
+.PHONY: demo test test-device lint format bench pins development python clean
+
+demo: python  ## a simulated auscultation through the real pipeline, with the device's needs alone
+	@$(PYTHON) tools/environment.py device .venv-device
+	.venv-device/bin/respire-edge listen --device littmann3200 --source demo
+
+test: lint test-device  ## everything: the gate, the device side on each Python, then the whole suite
+	$(BIN)/python -m pytest
+
+test-device: python  ## the device side on Python 3.10, 3.11 and 3.12, without torch
+	@$(PYTHON) tools/test_device.py
+
+lint: development  ## one gate: lint, format, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: development  ## what the gate can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: development  ## measure this machine; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.run --output docs/benchmarks.md
+
+pins: development  ## derive requirements/constraints.txt from pyproject.toml and requirements/chosen.txt
+	$(BIN)/python tools/derive_pins.py
+
+development: python
+	@$(PYTHON) tools/environment.py development .venv
+
+python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.10 or newer on the PATH; on Debian and Ubuntu: sudo apt install python3 python3-venv" >&2; exit 2; }
+
+clean:  ## remove the environments and caches that make made
+	rm -rf .venv .venv-device .venv-device-test-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,59 @@
+"""Run the device-side tests on every Python from 3.10 to 3.12 that this machine has, each with the device's needs alone.
+
+A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. Standard
+library only.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+VERSIONS = ("3.10", "3.11", "3.12")
+TESTS = ("tests/test_edge", "tests/test_firmware_bridge", "tests/test_architecture")
+
+
+def main() -> int:
+    outcomes = {version: outcome_on(version) for version in VERSIONS}
+    for version, outcome in outcomes.items():
+        print(f"device side on Python {version}: {outcome}")
+    if set(outcomes.values()) == {"not on this machine"}:
+        return 2
+    return int("FAILED" in outcomes.values())
+
+
+def outcome_on(version: str) -> str:
+    python = maybe_python(version)
+    if python is None:
+        return "not on this machine"
+    folder = REPOSITORY / f".venv-device-test-{version}"
+    if subprocess.call([python, str(REPOSITORY / "tools" / "environment.py"), "device-test", str(folder)]) != 0:
+        return "FAILED"
+    folders = [test for test in TESTS if (REPOSITORY / test).is_dir()]
+    command = [str(folder / "bin" / "python"), "-m", "pytest", "--quiet", *folders]
+    return "passed" if subprocess.call(command, cwd=REPOSITORY) == 0 else "FAILED"
+
+
+def maybe_python(version: str) -> str | None:
+    """The first interpreter of `version` that runs: this one, one on the PATH, or one that pyenv holds."""
+    return next((python for python in candidates(version) if version_of(python) == version), None)
+
+
+def candidates(version: str) -> list[str]:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    installed = sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
+    return [sys.executable, f"python{version}", *map(str, installed)]
+
+
+def version_of(python: str) -> str | None:
+    """Major and minor version of an interpreter; None where it does not start."""
+    command = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
