@@ -1,8 +1,8 @@
 """Make a virtual environment ready, or leave it alone where it is: `python3 tools/environment.py device .venv-device`.
 
-Standard library only, because it runs before anything is installed. Versions come from requirements/constraints.txt. An
-environment is ready when a check has seen its libraries work together, and stays ready until the pins, pyproject.toml or
-the Python change.
+Standard library only, because it runs before anything is installed. Versions come from requirements/constraints.txt.
+An environment is ready when a check has seen its libraries work together, and stays ready until the pins,
+pyproject.toml or the Python change.
 """
 
 import argparse
@@ -72,9 +72,9 @@ def make_ready(kind: str, folder: Path, *, plain_pip: bool = False) -> None:
 
 
 def refuse_unfit_python() -> None:
-    version = ".".join(map(str, sys.version_info[:2]))
+    version, oldest = (".".join(map(str, pair)) for pair in (sys.version_info[:2], OLDEST_PYTHON))
     if sys.version_info[:2] < OLDEST_PYTHON:
-        raise UnreadyError(f"{sys.executable} is Python {version}; install Python 3.10 or newer")
+        raise UnreadyError(f"{sys.executable} is Python {version}; install Python {oldest} or newer")
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise UnreadyError(
             f"{sys.executable} cannot make virtual environments; on Debian and Ubuntu: "
@@ -107,8 +107,8 @@ def create(folder: Path) -> None:
 def install(kind: str, folder: Path, *, plain_pip: bool) -> None:
     """Install this repository, editable, with what `kind` needs.
 
-    uv reads no pip configuration, so no local folder of wheels reaches it, and it is quicker with torch's gigabytes. The
-    pins are such that plain pip resolves to the same versions, and it takes over where uv cannot be had.
+    uv reads no pip configuration, so no local folder of wheels reaches it, and it is quicker with torch's gigabytes.
+    The pins are such that plain pip resolves to the same versions, and it takes over where uv cannot be had.
     """
     target = ["-c", str(CONSTRAINTS), "-e", f"{REPOSITORY}{EXTRAS[kind]}"]
     python = python_of(folder)

@@ -1,4 +1,4 @@
-"""Run the device-side tests on every Python from 3.10 to 3.12 that this machine has, each with the device's needs alone.
+"""Run the device-side tests on each Python from 3.10 to 3.12 found here, with the device's needs alone.
 
 A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. Standard
 library only.
