@@ -1,0 +1,201 @@
+"""Command: a checkpoint folder to one FP32 ONNX file that computes the same, checked on every export.
+
+`python -m export.export_onnx --checkpoint FOLDER --output FILE.onnx`
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edge.labels import LABELS
+from edge.signal.image import image_from_window
+from edge.signal.spec import FeatureSpec
+from export.calibration import load_calibration
+from export.errors import CalibrationError, ExportError, GraphError, ParityError
+from export.graph import name_nodes_by_layer, strip_annotations
+from export.inference import onnx_probabilities, open_session, torch_probabilities
+from export.onnx_metadata import OnnxMetadata, write_metadata
+from export.staging import staged_file
+from train.checkpoint import WEIGHTS_FILE, Checkpoint, load_checkpoint, network_from_checkpoint
+from train.errors import TrainError
+from train.network import RespireNetwork
+
+OPSET = 18
+"""The lowest that PyTorch's exporter writes without converting, so that the oldest parsers read it."""
+IR_VERSION = 8
+"""ONNX 1.13, the first with opset 18; ONNX Runtime >= 1.14 and TensorRT >= 8.6 read it."""
+PARITY_TOLERANCE = 1e-4
+"""Largest admissible difference of a probability between the checkpoint and its graph."""
+SYNTHETIC_WINDOWS = 16
+
+
+class ClassifierGraph(nn.Module):
+    """The exported computation: uint8 `image` [B, C, H, W] to `probabilities` float32 [B, 4]."""
+
+    def __init__(self, network: RespireNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.softmax(self.network(image), dim=1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line on stderr."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        export_checkpoint(arguments.checkpoint, arguments.output, device=arguments.device, images_path=arguments.images)
+    except (ExportError, TrainError) as error:
+        print(f"export_onnx: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m export.export_onnx", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder with weights.pt and checkpoint.json")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument(
+        "--device", default="common", help="stethoscope profile the model is for (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FILE.npz",
+        help="check parity on these, from export.calibrate; else on synthetic sound",
+    )
+    return parser
+
+
+def export_checkpoint(
+    folder: Path, output: Path, *, device: str = "common", images_path: Path | None = None
+) -> OnnxMetadata:
+    """Write the graph of a checkpoint to `output` and print how closely it agrees.
+
+    Raises CheckpointError, CalibrationError, ParityError (nothing is written then) and ExportError.
+    """
+    checkpoint = load_checkpoint(folder)
+    network = network_from_checkpoint(checkpoint)
+    images, described = _parity_images(checkpoint.spec, images_path)
+    model = model_from_network(network, checkpoint.spec)
+    difference = parity_difference(network, model, images)
+    if not difference <= PARITY_TOLERANCE:
+        raise ParityError(
+            f"{output}: the graph differs from {folder} by {difference:.1e} in probability on {described}, "
+            f"more than {PARITY_TOLERANCE:.0e}; nothing was written"
+        )
+    parity = {"max_probability_difference": difference, "tolerance": PARITY_TOLERANCE, "images": described}
+    metadata = _metadata(checkpoint, folder, device, parity)
+    write_metadata(model, metadata)
+    with staged_file(output) as partial:
+        onnx.save(model, partial)
+    print(f"{output}: within {difference:.1e} in probability of {folder} on {described}")
+    return metadata
+
+
+def model_from_network(network: RespireNetwork, spec: FeatureSpec) -> onnx.ModelProto:
+    """The FP32 graph, batch normalisation folded into the convolutions, for any batch size. Raises GraphError."""
+    # Two images: with one, the exporter would take the batch to be always one.
+    example = torch.zeros(2, *spec.image_shape, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # PyTorch 2.13 warns about its own use of a deprecated class while exporting; no user can act on it.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        program = torch.onnx.export(
+            ClassifierGraph(network).eval(),
+            (example,),
+            input_names=["image"],
+            output_names=["probabilities"],
+            opset_version=OPSET,
+            dynamic_shapes={"image": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:
+        raise GraphError("PyTorch's exporter returned nothing; use the PyTorch version that pyproject.toml names")
+    model = program.model_proto
+    strip_annotations(model)
+    name_nodes_by_layer(model)
+    model.ir_version = IR_VERSION
+    _check_contract(model, spec)
+    return model
+
+
+def parity_difference(network: RespireNetwork, model: onnx.ModelProto, images: NDArray[np.uint8]) -> float:
+    """Largest difference of a probability between PyTorch and ONNX Runtime, images one by one and as one batch."""
+    expected = torch_probabilities(network, images)
+    session = open_session(model)
+    together = onnx_probabilities(session, images, batch_size=len(images))
+    one_by_one = onnx_probabilities(session, images, batch_size=1)
+    return float(max(np.abs(together - expected).max(), np.abs(one_by_one - expected).max()))
+
+
+def synthetic_images(spec: FeatureSpec) -> NDArray[np.uint8]:
+    """Images of deterministic noise and tones, uint8 [SYNTHETIC_WINDOWS, *spec.image_shape]."""
+    rng = np.random.default_rng(0)
+    seconds = np.arange(spec.window_samples) / spec.sample_rate_hz
+    images = []
+    for frequency_hz in np.geomspace(100, 1000, SYNTHETIC_WINDOWS):
+        envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 0.3 * seconds)
+        tone = rng.uniform(0, 0.3) * np.sin(2 * np.pi * frequency_hz * seconds)
+        window = envelope * (0.1 * rng.standard_normal(seconds.size) + tone)
+        images.append(image_from_window(window.astype(np.float32), spec))
+    return np.stack(images)
+
+
+def _parity_images(spec: FeatureSpec, path: Path | None) -> tuple[NDArray[np.uint8], str]:
+    if path is None:
+        return synthetic_images(spec), f"{SYNTHETIC_WINDOWS} synthetic windows"
+    calibration = load_calibration(path)
+    if calibration.fingerprint != spec.fingerprint():
+        raise CalibrationError(
+            f"{path}: holds images of features {calibration.fingerprint}, the checkpoint needs {spec.fingerprint()}; "
+            "run export.calibrate with this checkpoint"
+        )
+    images = calibration.images[:64]
+    return images, f"{len(images)} windows of recordings"
+
+
+def _metadata(checkpoint: Checkpoint, folder: Path, device: str, parity: dict[str, Any]) -> OnnxMetadata:
+    return OnnxMetadata(
+        spec=checkpoint.spec,
+        device=device,
+        input_mean=checkpoint.mean,
+        input_std=checkpoint.std,
+        training_run=checkpoint.training_run,
+        checkpoint_sha256=hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest(),
+        parity=parity,
+    )
+
+
+def _check_contract(model: onnx.ModelProto, spec: FeatureSpec) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    left = [node.name for node in model.graph.node if node.op_type == "BatchNormalization"]
+    if left:
+        raise GraphError(f"the exporter left batch normalisation unfolded in {left}; quantisation needs it folded")
+    image, probabilities = model.graph.input[0], model.graph.output[0]
+    found = (image.name, *_shape(image)[1:]), (probabilities.name, *_shape(probabilities)[1:])
+    expected = ("image", *spec.image_shape), ("probabilities", len(LABELS))
+    if found != expected or len(model.graph.input) != 1:
+        raise GraphError(f"the exporter made a graph {found}, the contract is {expected}")
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int]:
+    return [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

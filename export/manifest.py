@@ -1,0 +1,119 @@
+"""`manifest.json` of a bundle: what each file is, what the model was measured to do, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from edge.bundle import NORMALISATION, SCHEMA
+from edge.labels import LABELS
+from export.errors import PackError
+from export.onnx_metadata import OnnxMetadata, load_model
+
+UNREPEATABLE = ("latency_ms", "sha256", "bytes", "precision", "activations")
+"""Of a comparison's entries: times differ from run to run, the rest the manifest says elsewhere."""
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """One ONNX file that goes into the bundle."""
+
+    path: Path
+    content: bytes
+    metadata: OnnxMetadata
+    opset: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the bundle."""
+        return self.path.name
+
+    @property
+    def sha256(self) -> str:
+        """Of its content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_packed_file(path: Path) -> PackedFile:
+    """A graph exported by this project, with its bytes. Raises GraphError."""
+    model, metadata = load_model(path)
+    return PackedFile(path, path.read_bytes(), metadata, _opset(model))
+
+
+def build_manifest(
+    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], comparison: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest of a bundle for `device`. Raises PackError where the parts do not belong together."""
+    _check_together(files, device)
+    first = files[0].metadata
+    return {
+        "schema": SCHEMA,
+        "device": device,
+        "labels": list(LABELS),
+        "feature_spec": first.spec.to_dict(),
+        "feature_fingerprint": first.spec.fingerprint(),
+        "input": {"mean": list(first.input_mean), "std": list(first.input_std), "where": NORMALISATION},
+        "files": {file.name: _file_entry(file) for file in files},
+        "metrics": metrics_from_comparison(files, comparison),
+        "training_run": dict(training_run),
+        "export": {
+            "checkpoint_sha256": first.checkpoint_sha256,
+            "opset": files[0].opset,
+            "parity": dict(first.parity),
+            "quantization": {
+                file.name: dict(file.metadata.quantization) for file in files if file.metadata.quantization
+            },
+        },
+    }
+
+
+def metrics_from_comparison(files: Sequence[PackedFile], comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of the checkpoint and of every packed file, with the data they were measured on.
+
+    Raises PackError where the comparison was made with other files or found one that must not be released.
+    """
+    measured = comparison.get("models", {})
+    for file in files:
+        if measured.get(file.name, {}).get("sha256") != file.sha256:
+            raise PackError(f"{file.path}: the comparison was not made with this file; run export.compare on it again")
+    if comparison["objections"]:
+        raise PackError(f"not released: {'; '.join(comparison['objections'])}")
+    # Everything that was measured is kept, the float graph and the checkpoint too: they say what quantisation cost.
+    kept = {
+        name: {key: value for key, value in entry.items() if key not in UNREPEATABLE}
+        for name, entry in measured.items()
+    }
+    return {"measured_on": comparison["data"], "models": kept}
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """The one spelling of a manifest, so that equal manifests are equal files."""
+    return (json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _file_entry(file: PackedFile) -> dict[str, Any]:
+    entry = {"sha256": file.sha256, "bytes": len(file.content), "precision": file.metadata.precision}
+    return {**entry, "activations": file.metadata.activations} if file.metadata.activations else entry
+
+
+def _check_together(files: Sequence[PackedFile], device: str) -> None:
+    if len({file.name for file in files}) < len(files):
+        raise PackError(f"two files have the same name: {', '.join(sorted(file.name for file in files))}")
+    for file in files:
+        if file.metadata.device != device:
+            raise PackError(
+                f"{file.path}: was exported for {file.metadata.device!r}, not {device!r}; "
+                f"export it with --device {device}"
+            )
+        if file.metadata.checkpoint_sha256 != files[0].metadata.checkpoint_sha256:
+            raise PackError(f"{file.path} and {files[0].path} come from different checkpoints; export both again")
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(entry.version for entry in model.opset_import if entry.domain == ""))

@@ -1,0 +1,155 @@
+"""The model card of a bundle: the text of `model_card.md` with the figures of its manifest."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from string import Template
+from typing import Any
+
+from edge.labels import LABELS
+from edge.signal.spec import FeatureSpec
+
+MODEL_CARD_NAME = "MODEL_CARD.md"
+TEMPLATE_NAME = "model_card.md"
+_REFERENCE = "pytorch"
+_UNKNOWN = "not recorded"
+DATASETS = {
+    ("icbhi", "subset"): (
+        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), a *subset* of its 920 recordings, most of them\n"
+        "put together again from their annotated cycles. It is 69 % normal and holds almost nothing of AKG C417L, which is\n"
+        "63 % of the full database: **no figure on this page may be set beside the paper's or any other published figure on\n"
+        "ICBHI.** Its publishers describe the database as freely available for research."
+    ),
+    ("icbhi", "full"): (
+        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), all 920 recordings. Its publishers describe it as\n"
+        "freely available for research."
+    ),
+    ("sprsound", "as given"): (
+        "**SPRSound** (Zhang et al., 2022): lung sounds of *children*, one digital stethoscope (YuntingII), at 4 kHz; its\n"
+        "authors distribute it under GPL-3.0. Rhonchi and stridor are counted as wheeze, fine and coarse crackles as\n"
+        "crackle."
+    ),
+}
+"""What must be known about each set, by name and extent."""
+
+
+def model_card(manifest: Mapping[str, Any], network: str) -> str:
+    """Markdown; `network` describes the architecture in a few words."""
+    run, metrics = manifest["training_run"], manifest["metrics"]
+    template = Template(resources.files("export").joinpath(TEMPLATE_NAME).read_text(encoding="utf-8"))
+    return template.substitute(
+        device=manifest["device"],
+        network=network,
+        window_s=f"{manifest['feature_spec']['window_s']:g}",
+        image_shape=" × ".join(map(str, FeatureSpec.from_dict(manifest["feature_spec"]).image_shape)),
+        fingerprint=manifest["feature_fingerprint"],
+        recipe=run.get("recipe", _UNKNOWN),
+        epoch=_epoch(run),
+        seed=run.get("seed", _UNKNOWN),
+        commit=_commit(run),
+        files="\n".join(_file_row(name, entry) for name, entry in manifest["files"].items()),
+        quantization=_quantization(manifest["export"]["quantization"]),
+        data=_data_table(run),
+        datasets="\n\n".join(DATASETS[name, found["extent"]] for name, found in run.get("data", {}).items()),
+        measured_on=_validation_sentence(metrics["measured_on"]),
+        figures="\n\n".join(
+            _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
+        ),
+        differences=_differences_table(metrics["models"]),
+        confusions="\n\n".join(_confusion_table(dataset, manifest) for dataset in metrics["measured_on"]),
+    )
+
+
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def percent(share: float | None) -> str:
+    """A share in percent; a dash where there was nothing to measure it on."""
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _epoch(run: Mapping[str, Any]) -> str:
+    return str(run["epoch"] + 1) if "epoch" in run else _UNKNOWN
+
+
+def _commit(run: Mapping[str, Any]) -> str:
+    code = run.get("code", {})
+    return f"`{str(code.get('commit'))[:12]}`{' with local changes' if code.get('dirty') else ''}" if code else _UNKNOWN
+
+
+def _file_row(name: str, entry: Mapping[str, Any]) -> str:
+    precision = entry["precision"] + (f", {entry['activations']} activations" if "activations" in entry else "")
+    return f"| `{name}` | {precision} | {entry['bytes']} | `{entry['sha256'][:16]}…` |"
+
+
+def _quantization(by_file: Mapping[str, Mapping[str, Any]]) -> str:
+    if not by_file:
+        return "Nothing is quantised."
+    first = next(iter(by_file.values()))
+    calibration = first["calibration"]
+    method = first["method"] + (f" {first['percentile']:g}" if "percentile" in first else "")
+    ranges = (
+        f"Weights are int8 with one scale per output channel. Activation ranges ({method}) were measured on "
+        f"{calibration['images']} images of {calibration['recordings']} recordings of {calibration['patients']} "
+        "training patients."
+    )
+    rows = [
+        [f"`{name}`", f"`{layer}`", why] for name in by_file for layer, why in by_file[name]["float_layers"].items()
+    ]
+    return f"{textwrap.fill(ranges, 118)}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
+
+
+def _data_table(run: Mapping[str, Any]) -> str:
+    rows = []
+    for dataset, found in run.get("data", {}).items():
+        people = run["patients"][dataset]
+        for side in ("training", "validation"):
+            counts = [str(found["recordings"][side]), str(len(people[side])), str(found["cycles"][side])]
+            rows.append([dataset, found["extent"], side, *counts])
+    return table(["set", "extent", "side", "recordings", "patients", "cycles"], rows)
+
+
+def _validation_sentence(measured_on: Mapping[str, Any]) -> str:
+    parts = [f"{held['cycles']} cycles of {held['patients']} patients of {name}" for name, held in measured_on.items()]
+    return f"Measured on {' and '.join(parts)}: every recording of the patients that the run held back."
+
+
+def _figures_table(dataset: str, metrics: Mapping[str, Any], files: Sequence[str]) -> str:
+    """A row for the set and one for each stethoscope; float32 beside every packed file."""
+    models = {_REFERENCE: "float32", **{name: f"`{name}`" for name in files}}
+    heading = [dataset, "patients", "cycles N/C/W/B", *(f"{title} Score / Sp / Se" for title in models.values())]
+    figures = {name: metrics["models"][name]["figures"][dataset] for name in models}
+    rows = [_figures_row("**all**", list(figures.values()))]
+    for device in figures[_REFERENCE]["devices"]:
+        rows.append(_figures_row(device, [held["devices"][device] for held in figures.values()]))
+    return table(heading, rows)
+
+
+def _figures_row(title: str, held: Sequence[Mapping[str, Any]]) -> list[str]:
+    by_class = "/".join(str(sum(row)) for row in held[0]["confusion"])
+    scores = (" / ".join(percent(each[key]) for key in ("score", "specificity", "sensitivity")) for each in held)
+    return [title, str(held[0]["patients"]), by_class, *scores]
+
+
+def _differences_table(models: Mapping[str, Any]) -> str:
+    rows = []
+    for name in sorted(set(models) - {_REFERENCE}):
+        entry = models[name]
+        auc = ", ".join(f"{dataset} {percent(held['abnormal_auc'])}" for dataset, held in entry["figures"].items())
+        maximum, mean = entry["max_probability_difference"], entry["mean_probability_difference"]
+        rows.append([f"`{name}`", percent(entry["agreement"]), f"{maximum:.1e}", f"{mean:.1e}", auc])
+    heading = ["against float32", "same decision", "largest difference", "mean difference", "AUC normal/abnormal"]
+    return table(heading, rows)
+
+
+def _confusion_table(dataset: str, manifest: Mapping[str, Any]) -> str:
+    # The file that most devices run.
+    name = max(manifest["files"], key=lambda each: manifest["files"][each].get("activations") == "uint8")
+    matrix = manifest["metrics"]["models"][name]["figures"][dataset]["confusion"]
+    rows = [[label, *(str(count) for count in counts)] for label, counts in zip(LABELS, matrix, strict=True)]
+    return f"`{name}` on {dataset}, true class by row:\n\n" + table(["", *LABELS], rows)

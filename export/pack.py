@@ -1,0 +1,96 @@
+"""Command: graphs and their comparison to a bundle that the device loads, with its model card.
+
+`python -m export.pack --checkpoint FOLDER --onnx FILE… --comparison FILE.json --device common --output models/common`
+
+The bundle appears whole or not at all, and the same inputs always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.bundle import MANIFEST_NAME, load_bundle
+from edge.errors import BundleError
+from export.errors import ExportError, PackError
+from export.manifest import PackedFile, build_manifest, manifest_bytes, read_packed_file
+from export.model_card import MODEL_CARD_NAME, model_card
+from export.staging import staged_folder
+from train.checkpoint import WEIGHTS_FILE, load_checkpoint
+from train.errors import TrainError
+from train.network import NetworkConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line on stderr."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        model_id = pack(arguments.checkpoint, arguments.onnx, arguments.comparison, arguments.device, arguments.output)
+    except (ExportError, TrainError, BundleError) as error:
+        print(f"pack: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.output}: {model_id}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m export.pack", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="the one that the graphs were exported from")
+    parser.add_argument(
+        "--onnx", type=Path, nargs="+", required=True, metavar="FILE", help="graphs that the device may run"
+    )
+    parser.add_argument("--comparison", type=Path, required=True, metavar="FILE.json", help="report of export.compare")
+    parser.add_argument("--device", default="common", help="stethoscope profile, or common (default: %(default)s)")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    return parser
+
+
+def pack(checkpoint_folder: Path, graphs: Sequence[Path], comparison_path: Path, device: str, output: Path) -> str:
+    """Write the bundle and return its model id. Raises PackError, GraphError, CheckpointError."""
+    checkpoint = load_checkpoint(checkpoint_folder)
+    files = [read_packed_file(path) for path in sorted(graphs, key=lambda path: path.name)]
+    _check_checkpoint(files, checkpoint_folder)
+    manifest = build_manifest(files, device, checkpoint.training_run, _read_comparison(comparison_path))
+    card = model_card(manifest, describe_network(checkpoint.network))
+    with staged_folder(output, marker=MANIFEST_NAME) as folder:
+        for file in files:
+            (folder / file.name).write_bytes(file.content)
+        (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+        (folder / MODEL_CARD_NAME).write_text(card, encoding="utf-8")
+        # The device's own check, before anything stands under the final name.
+        return load_bundle(folder).model_id
+
+
+def describe_network(network: NetworkConfig) -> str:
+    """A few words for the model card."""
+    width = "" if network.width == 1 else f" with {network.width:g} times the usual number of feature maps"
+    return f"ResNet-{network.depth}{width} and two 128-unit layers"
+
+
+def _check_checkpoint(files: Sequence[PackedFile], folder: Path) -> None:
+    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+    for file in files:
+        if file.metadata.checkpoint_sha256 != digest:
+            raise PackError(f"{file.path}: was not exported from {folder}; export it again from this checkpoint")
+
+
+def _read_comparison(path: Path) -> dict[str, Any]:
+    try:
+        comparison = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackError(
+            f"{path}: cannot be read as a comparison ({error}); make it with export.compare --report"
+        ) from None
+    if not isinstance(comparison, dict) or not {"data", "models", "objections"} <= comparison.keys():
+        raise PackError(f"{path}: is not a report of export.compare; make it with export.compare --report")
+    return comparison
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
