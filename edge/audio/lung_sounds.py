@@ -1,10 +1,11 @@
 """Simulated breath sounds, for the demo and for tests: shapes from the literature, never a patient's sound.
 
-Breathing is noise between 100 and 1000 Hz that falls off upwards, louder in inspiration at the chest wall; a wheeze is
-a tone with harmonics between 80 and 1600 Hz that lasts longer than 80 ms, mostly in expiration; a crackle is a short
-deflection of about two cycles, mostly in inspiration. Sources: Pasterkamp, Kraman and Wodicka, "Respiratory sounds:
-advances beyond the stethoscope", Am J Respir Crit Care Med 156 (1997); Piirila and Sovijarvi, "Crackles: recording,
-analysis and clinical significance", Eur Respir J 8 (1995). How loud each part is beside the others is our choice.
+Breathing is noise above 100 Hz that falls off steeply, louder in inspiration at the chest wall; a wheeze is a tone with
+harmonics between 80 and 1600 Hz that lasts longer than 80 ms, mostly in expiration; a crackle is a short deflection of
+about two cycles, mostly in inspiration. Sources: Pasterkamp, Kraman and Wodicka, "Respiratory sounds: advances beyond
+the stethoscope", Am J Respir Crit Care Med 156 (1997); Piirila and Sovijarvi, "Crackles: recording, analysis and
+clinical significance", Eur Respir J 8 (1995). How loud each part is beside the others is our choice, made so
+that the feature image of a normal window has, from row to row, about the levels of real Littmann 3200 recordings.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ CYCLE_S = 3.5
 INSPIRATION_S = (0.1, 1.5)
 EXPIRATION_S = (1.7, 3.1)
 """Start and end of each phase within a cycle; a pause follows."""
-BREATH_LEVEL = 0.03
-"""RMS in the middle of inspiration, -30 dBFS: as the ICBHI recordings."""
+BREATH_LEVEL = 0.015
+"""RMS in the middle of inspiration."""
 EXPIRATION_SHARE = 0.5
-HEART_LEVEL = 0.06
-BACKGROUND_LEVEL = 0.0004
+HEART_LEVEL = 0.2
+BACKGROUND_LEVEL = 0.00003
 WHEEZE_LEVEL = 0.06
 CRACKLE_LEVEL = 0.22
 
@@ -77,9 +78,9 @@ def _breathing(time_s: Float64, sample_rate_hz: int, rng: np.random.Generator) -
 
 
 def _breath_noise(samples: int, sample_rate_hz: int, rng: np.random.Generator) -> Float64:
-    """Noise of RMS 1 whose power falls 12 dB an octave from 200 Hz upwards, and below 100 Hz."""
+    """Noise of RMS 1 whose power falls 15 dB an octave from 150 Hz upwards, and 12 dB an octave below 100 Hz."""
     frequency_hz = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
-    gain = 1 / (1 + (frequency_hz / 200) ** 2) * np.minimum(1, (frequency_hz / 100) ** 2)
+    gain = 1 / (1 + (frequency_hz / 150) ** 2.5) * np.minimum(1, (frequency_hz / 100) ** 2)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(samples)) * gain, samples)
     return np.asarray(noise / np.sqrt(np.mean(noise**2)))
 
