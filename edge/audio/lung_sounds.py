@@ -104,13 +104,15 @@ def _wheeze(time_s: Float64, rng: np.random.Generator) -> Float64:
 
 
 def _crackles(samples: int, sample_rate_hz: int, rng: np.random.Generator) -> Float64:
-    """Coarse crackles from the first half of inspiration on, fine ones towards its end."""
+    """Coarse crackles in both phases, fine ones late in inspiration, where twice as many fall as in expiration.
+
+    The proportion: Vyshedskiy et al., "Mechanism of inspiratory and expiratory crackles", Chest 135 (2009).
+    """
     sound = np.zeros(samples)
-    start_s, end_s = INSPIRATION_S
-    middle_s = (start_s + end_s) / 2
-    for shape, count, window_s in ((COARSE, 9, (start_s + 0.1, end_s)), (FINE, 9, (middle_s, end_s))):
+    late_s = (sum(INSPIRATION_S) / 2, INSPIRATION_S[1])
+    for shape, count, between_s in ((COARSE, 10, INSPIRATION_S), (FINE, 10, late_s), (COARSE, 10, EXPIRATION_S)):
         deflection = crackle(shape, sample_rate_hz)
-        for at_s in rng.uniform(*window_s, size=count):
+        for at_s in rng.uniform(*between_s, size=count):
             at = round(at_s * sample_rate_hz)
             sound[at : at + deflection.size] += CRACKLE_LEVEL * rng.uniform(0.4, 1.0) * deflection
     return sound
