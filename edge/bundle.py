@@ -99,7 +99,7 @@ def maybe_other_model_note(devices: Sequence[str], bundle: Bundle) -> str | None
     others = [device for device in devices if device != bundle.device]
     if not others:
         return None
-    return f"respire-edge: no model of its own for {', '.join(others)}; using {bundle.model_id} from {bundle.folder}"
+    return f"respire-edge: no model of its own for {', '.join(others)}; using {bundle.model_id}"
 
 
 def _model_roots(environ: Mapping[str, str]) -> Iterator[Path]:

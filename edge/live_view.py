@@ -36,39 +36,50 @@ class Session:
     """Of the terminal."""
 
 
+@dataclass(frozen=True)
+class Meter:
+    """What the latest block and all before it amount to."""
+
+    heard_samples: int = 0
+    """Lost ones included: the clock of the results."""
+    lost_samples: int = 0
+    level_dbfs: float = METER_FLOOR_DBFS
+    clipping: bool = False
+
+
 class LiveView:
-    """The view on one session: told of every block and result, drawn once a block."""
+    """The view on one session, drawn anew with every block and every result."""
 
     def __init__(self, session: Session, screen: Screen) -> None:
         self._session = session
         self._screen = screen
-        self._heard_samples = 0
-        self._lost_samples = 0
+        self._meter = Meter()
         self._results: deque[Result] = deque(maxlen=1 + EARLIER_RESULTS)
 
     def show_block(self, block: AudioBlock) -> None:
-        """Draw the level of the latest sound beside what is known."""
-        self._heard_samples += block.lost_samples + block.samples.size
-        self._lost_samples += block.lost_samples
-        self._screen.draw(list(self._lines(block)))
+        """Draw the level of the latest sound."""
+        self._meter = Meter(
+            heard_samples=self._meter.heard_samples + block.lost_samples + block.samples.size,
+            lost_samples=self._meter.lost_samples + block.lost_samples,
+            level_dbfs=max(rms_dbfs(block.samples), METER_FLOOR_DBFS),
+            clipping=block.clipped_at.size > 0,
+        )
+        self._screen.draw(lines_of_view(self._session, self._meter, list(self._results)))
 
     def show_result(self, result: Result) -> None:
-        """Draw the result with the next block."""
+        """Draw the latest result."""
         self._results.appendleft(result)
+        self._screen.draw(lines_of_view(self._session, self._meter, list(self._results)))
 
-    def _lines(self, block: AudioBlock) -> Iterator[Line]:
-        heard_s = self._heard_samples / self._session.sample_rate_hz
-        yield from _heading(self._session, heard_s)
-        yield Line()
-        yield _level(block, heard_s, self._lost_samples / self._session.sample_rate_hz, self._session.encoding)
-        yield Line()
-        if not self._results:
-            yield Line(f"first result after {self._session.window_s:g} s of sound", DIM)
-            return
-        yield from _latest(self._results[0], self._session)
-        yield Line()
-        yield Line("earlier", DIM)
-        yield from (Line(f"  {_one_line(result, self._session.sections)}", DIM) for result in list(self._results)[1:])
+
+def lines_of_view(session: Session, meter: Meter, results: Sequence[Result]) -> list[Line]:
+    """The whole view; `results` has the latest first."""
+    heard_s = meter.heard_samples / session.sample_rate_hz
+    lines = [*_heading(session, heard_s), Line(), _level(session, meter, heard_s), Line()]
+    if not results:
+        return [*lines, Line(f"first result after {session.window_s:g} s of sound", DIM)]
+    earlier = [Line(f"  {_one_line(result, session.sections)}", DIM) for result in results[1:]]
+    return [*lines, *_latest(results[0], session), Line(), Line("earlier", DIM), *earlier]
 
 
 def simulated_labels(sections: Sequence[Section], start_s: float, end_s: float) -> tuple[str, ...]:
@@ -86,13 +97,12 @@ def _heading(session: Session, heard_s: float) -> Iterator[Line]:
         yield Line(f"SIMULATED SOUND, made by this program. Playing now: {now}", YELLOW)
 
 
-def _level(block: AudioBlock, heard_s: float, lost_s: float, encoding: str | None) -> Line:
-    level_dbfs = max(rms_dbfs(block.samples), METER_FLOOR_DBFS)
-    meter = bar(1 - level_dbfs / METER_FLOOR_DBFS, METER_WIDTH, encoding)
-    clipping = "  CLIPPING" if block.clipped_at.size else ""
-    lost = f"  lost {lost_s:.1f} s" if lost_s else ""
+def _level(session: Session, meter: Meter, heard_s: float) -> Line:
+    level = bar(1 - meter.level_dbfs / METER_FLOOR_DBFS, METER_WIDTH, session.encoding)
+    clipping = "  CLIPPING" if meter.clipping else ""
+    lost = f"  lost {meter.lost_samples / session.sample_rate_hz:.1f} s" if meter.lost_samples else ""
     minutes, seconds = divmod(int(heard_s), 60)
-    text = f"{minutes:3d}:{seconds:02d}  level {meter} {level_dbfs:4.0f} dBFS{clipping}{lost}"
+    text = f"{minutes:3d}:{seconds:02d}  level {level} {meter.level_dbfs:4.0f} dBFS{clipping}{lost}"
     return Line(text, RED if clipping or lost else "")
 
 

@@ -85,7 +85,7 @@ def slider_from_hop(hop_s: float, spec: FeatureSpec) -> Slider:
     """Windows of `spec`, one every `hop_s`. Raises UsageError unless that is between a sample and a window."""
     try:
         return Slider(spec.window_samples, round(hop_s * spec.sample_rate_hz))
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise UsageError(
             f"a hop of {hop_s:g} s is impossible; choose one above 0 and up to {spec.window_s:g} s"
         ) from error

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -74,7 +74,7 @@ class ResultWriter(Protocol):
     """Takes results one by one; each is on its way to the reader when `write` returns."""
 
     def write(self, result: Result) -> None:
-        """Write one result. Raises OSError; BrokenPipeError where nobody reads any more."""
+        """Write one result. Raises OutputError where it cannot be; BrokenPipeError where nobody reads any more."""
 
 
 class JsonLinesWriter:
@@ -85,8 +85,9 @@ class JsonLinesWriter:
 
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
-        self._stream.write(json.dumps(record_from_result(result), ensure_ascii=False, allow_nan=False) + "\n")
-        self._stream.flush()
+        with _failures_named(self._stream):
+            self._stream.write(json.dumps(record_from_result(result), ensure_ascii=False, allow_nan=False) + "\n")
+            self._stream.flush()
 
 
 class CsvWriter:
@@ -95,13 +96,15 @@ class CsvWriter:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rows = csv.DictWriter(stream, CSV_FIELDS, restval="", lineterminator="\n")
-        self._rows.writeheader()
-        stream.flush()
+        with _failures_named(stream):
+            self._rows.writeheader()
+            stream.flush()
 
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
-        self._rows.writerow(_row_from_record(record_from_result(result)))
-        self._stream.flush()
+        with _failures_named(self._stream):
+            self._rows.writerow(_row_from_record(record_from_result(result)))
+            self._stream.flush()
 
 
 @contextmanager
@@ -120,8 +123,21 @@ def open_writer(target: str) -> Iterator[ResultWriter]:
         stream = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    with stream:
+    try:
         yield CsvWriter(stream) if path.suffix.lower() == ".csv" else JsonLinesWriter(stream)
+    finally:
+        with suppress(OSError):  # each write was flushed, and has already said what failed
+            stream.close()
+
+
+@contextmanager
+def _failures_named(stream: TextIO) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{stream.name}: results cannot be written ({error.strerror}); free some space") from error
 
 
 def _record_from_reason(reason: Any) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""A small real bundle, sound to feed it with, and the command line in this process or in one of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle, load_bundle
+from edge.cli import main
+from edge.engine.engine import Engine, open_engine
+from edge.pipeline import Classifier
+from edge.profiles import load_profile
+
+TINY_BUNDLE = Path(__file__).parents[1] / "golden" / "tiny_bundle"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Its JSON Lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
+RunCommand = Callable[..., Ran]
+StartCommand = Callable[..., "subprocess.Popen[str]"]
+Breathing = Callable[..., NDArray[np.float32]]
+WriteSound = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def breathing() -> Breathing:
+    """Noise that swells and fades, under a rising tone: louder than silence and far from clipping."""
+
+    def sound(duration_s: float, sample_rate_hz: int = 8000, seed: int = 0) -> NDArray[np.float32]:
+        times_s = np.arange(round(duration_s * sample_rate_hz)) / sample_rate_hz
+        noise = np.random.default_rng(seed).standard_normal(times_s.size)
+        tone = np.sin(2 * np.pi * (200 + 30 * times_s) * times_s)
+        return (0.05 * (1.2 + np.sin(2 * np.pi * times_s / 3.5)) * (0.5 * noise + tone)).astype(np.float32)
+
+    return sound
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle() -> Path:
+    return TINY_BUNDLE
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return load_bundle(TINY_BUNDLE)
+
+
+@pytest.fixture(scope="session")
+def engine(bundle: Bundle) -> Iterator[Engine]:
+    with open_engine(bundle) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def classifier(bundle: Bundle, engine: Engine) -> Classifier:
+    return Classifier(load_profile("meditron"), bundle, engine)
+
+
+@pytest.fixture
+def edited_bundle(tmp_path: Path) -> EditBundle:
+    """A copy of the tiny bundle whose manifest was changed by a function."""
+
+    def edit(change: Callable[[dict[str, Any]], None]) -> Path:
+        folder = tmp_path / "edited"
+        shutil.copytree(TINY_BUNDLE, folder)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        change(manifest)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return folder
+
+    return edit
+
+
+@pytest.fixture
+def write_sound(tmp_path: Path) -> WriteSound:
+    """Writes float samples [n] or [n, channels] as a WAV or FLAC file in the test's folder."""
+
+    def write(name: str, samples: NDArray[Any], sample_rate_hz: int = 8000, subtype: str | None = None) -> Path:
+        import soundfile
+
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, sample_rate_hz, subtype=subtype)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of bundles in which the tiny one serves every stethoscope."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copytree(TINY_BUNDLE, folder / "common")
+    return folder
+
+
+@pytest.fixture
+def start_command(models_folder: Path) -> StartCommand:
+    """Starts `respire-edge` in a process of its own, with the tiny bundle as its only model."""
+
+    def start(*arguments: object, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "edge", *map(str, arguments)],
+            env=os.environ | {"RESPIRE_EDGE_MODELS": str(models_folder)} | dict(environ or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def run_command(models_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
+    """Runs `respire-edge` in this process, with the tiny bundle as its only model."""
+    monkeypatch.setenv("RESPIRE_EDGE_MODELS", str(models_folder))
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run

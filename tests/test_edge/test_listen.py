@@ -1,0 +1,167 @@
+"""`respire-edge listen` as a person starts it: files, the demo, a sound server's input; stopped, viewed and written."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Breathing = Callable[..., NDArray[np.float32]]
+RunCommand = Callable[..., Any]
+StartCommand = Callable[..., "subprocess.Popen[str]"]
+WriteSound = Callable[..., Path]
+
+
+@pytest.fixture
+def recording(write_sound: WriteSound, breathing: Breathing) -> Path:
+    return write_sound("breath.wav", breathing(10), 8000)
+
+
+def test_a_file_gives_a_result_every_second(run_command: RunCommand, recording: Path) -> None:
+    ran = run_command("listen", "--device", "meditron", "--source", recording, "--no-realtime")
+    assert ran.code == 0
+    assert [(result["start_s"], result["end_s"]) for result in ran.results] == [(n, n + 7) for n in range(4)]
+    assert {result["source"] for result in ran.results} == {str(recording)}
+    assert {result["device"] for result in ran.results} == {"meditron"}
+
+
+def test_that_the_common_model_is_used_is_said_once(run_command: RunCommand, recording: Path) -> None:
+    ran = run_command("listen", "--device", "meditron", "--source", recording, "--no-realtime")
+    model = ran.results[0]["model"]
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith(f"respire-edge: no model of its own for meditron; using {model}")
+
+
+def test_listening_and_scoring_say_the_same(run_command: RunCommand, recording: Path) -> None:
+    listened = run_command("listen", "--device", "meditron", "--source", recording, "--no-realtime", "--hop", "1.5")
+    scored = run_command("score", recording, "--device", "meditron", "--hop", "1.5")
+    assert len(scored.results) == 3
+    for one, other in zip(listened.results, scored.results, strict=True):
+        assert {**one, "latency_ms": 0} == {**other, "latency_ms": 0}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_results_go_to_a_file(run_command: RunCommand, recording: Path, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"out.{ending}"
+    ran = run_command("listen", "--device", "meditron", "--source", recording, "--no-realtime", "--output", target)
+    assert (ran.code, ran.out) == (0, "")
+    assert len(target.read_text().splitlines()) == (4 if ending == "jsonl" else 5)
+
+
+def test_the_demo_is_said_to_be_simulated_in_every_result(run_command: RunCommand) -> None:
+    ran = run_command("listen", "--device", "littmann3200", "--source", "demo", "--no-realtime", "--hop", "7")
+    assert len(ran.results) >= 7
+    assert all("simulated" in result["source"] for result in ran.results)
+    assert all(result["quality"]["ok"] for result in ran.results)
+
+
+def test_a_file_in_real_time_takes_as_long_as_it_sounds(
+    run_command: RunCommand, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    path = write_sound("short.wav", breathing(1.5))
+    begin_s = time.monotonic()
+    ran = run_command("listen", "--device", "meditron", "--source", path)
+    assert 1.4 < time.monotonic() - begin_s < 4
+    assert len(ran.results) == 1
+
+
+def test_an_interrupt_ends_listening_with_the_last_result(
+    start_command: StartCommand, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    process = start_command("listen", "--device", "meditron", "--source", write_sound("long.wav", breathing(60)))
+    assert process.stderr is not None
+    process.stderr.readline()  # the note on the model: set-up is almost over
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    (result,) = map(json.loads, out.splitlines())
+    assert result["start_s"] == 0
+    assert 0.2 < result["end_s"] < 7
+
+
+def test_a_result_is_out_while_listening_goes_on_until_it_is_terminated(
+    start_command: StartCommand, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    process = start_command("listen", "--device", "meditron", "--source", write_sound("long.wav", breathing(60)))
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    assert (first["start_s"], first["end_s"]) == (0, 7)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def seen_on_a_terminal(arguments: list[str], environ: dict[str, str]) -> str:
+    """All that the command writes to a terminal of 80 columns."""
+    main_end, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge", *arguments], stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"} | environ,
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        pieces = []
+        try:
+            while piece := os.read(main_end, 65536):
+                pieces.append(piece)
+        except OSError:  # Linux reports the closed other end so
+            pass
+        assert process.wait(timeout=60) == 0
+    os.close(main_end)
+    return b"".join(pieces).decode()
+
+
+def test_a_terminal_shows_a_live_view(models_folder: Path, recording: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    arguments = ["listen", "--device", "meditron", "--source", str(recording), "--no-realtime", "--output", str(target)]
+    seen = seen_on_a_terminal(arguments, {"RESPIRE_EDGE_MODELS": str(models_folder)})
+    last = json.loads(target.read_text().splitlines()[-1])
+    picture = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.rsplit("\x1b[J", 1)[1])
+    assert "RESEARCH USE ONLY" in picture
+    assert "SIMULATED" not in picture
+    assert f"{last['probabilities']['normal']:4.0%}" in picture
+    assert re.search(rf"3\.0 to +10\.0 s +{last['label']}", picture)
+    assert seen.endswith("\x1b[?25h")
+
+
+def test_no_line_of_the_view_is_wider_than_the_terminal(models_folder: Path) -> None:
+    arguments = ["listen", "--device", "littmann3200", "--source", "demo", "--no-realtime", "--hop", "7"]
+    seen = seen_on_a_terminal(arguments, {"RESPIRE_EDGE_MODELS": str(models_folder), "COLUMNS": "50", "LINES": "12"})
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
+    assert "SIMULATED SOUND" in plain
+    assert max(map(len, plain.replace("\r", "").split("\n"))) < 50
+    drawn_rows = [int(rows) for rows in re.findall(r"\x1b\[(\d+)A", seen)]
+    assert max(drawn_rows) < 12
+
+
+def test_an_input_of_the_sound_server_is_heard(
+    start_command: StartCommand, sound_server: Any, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    player = sound_server.play(write_sound("played.wav", breathing(30), 44100))
+    process = start_command(
+        "listen", "--device", "meditron", "--source", f"mic:{sound_server.input_name}", environ=sound_server.environment
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    player.kill()
+    player.wait(timeout=10)
+    assert process.returncode == 0
+    (result,) = map(json.loads, out.splitlines())
+    assert result["source"] == f"mic:{sound_server.input_name}"
+    assert result["quality"] == {"ok": True, "reasons": []}
