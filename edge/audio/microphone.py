@@ -26,6 +26,8 @@ QUEUE_S = 10.0
 """How far the consumer may fall behind before sound is lost: longer than a window."""
 STALL_S = 3.0
 """Callbacks may just stop when a card is unplugged; a sound server may pause them for a second."""
+START_S = 10.0
+"""How long the first sound may take; a sound server may have to wake its card, on a busy machine."""
 CLOSE_S = 2.0
 """How long closing may take; a frozen sound server never answers."""
 OTHER_RATES_HZ = (48000, 44100, 32000, 16000, 8000)
@@ -72,10 +74,11 @@ class CaptureQueue:
 
     def get(self, timeout_s: float) -> tuple[Float32, int] | None:
         """The oldest block and what was lost before it; None at the end, or if nothing comes for `timeout_s`."""
-        try:
-            return self._queue.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+        # Twice: when the whole program was paused, the first wait is over before a callback has had its chance.
+        for _ in range(2):
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=timeout_s / 2)
+        return None
 
 
 class MicrophoneSource(AudioSource):
@@ -89,7 +92,7 @@ class MicrophoneSource(AudioSource):
         self.sample_rate_hz = _usable_rate_hz(sounddevice, chosen)
         self._stall_s = stall_s
         self._captured = CaptureQueue(max(1, round(queue_s / BLOCK_S)))
-        self._next_block_s = 0.0
+        self._next_block_s: float | None = None
         self._device_error: type[Exception] = sounddevice.PortAudioError
         try:
             self._stream = sounddevice.InputStream(
@@ -110,8 +113,10 @@ class MicrophoneSource(AudioSource):
             self._stream.start()
         except self._device_error as error:
             raise self._failure(f"cannot be started ({error}); unplug it, plug it in and start again") from error
-        while (captured := self._captured.get(self._stall_s)) is not None:
+        captured = self._captured.get(START_S)
+        while captured is not None:
             yield block_from_channels(*captured)
+            captured = self._captured.get(self._stall_s)
         raise self._failure("no longer delivers sound; check the cable, then start again")
 
     def close(self) -> None:
@@ -124,10 +129,12 @@ class MicrophoneSource(AudioSource):
 
     def _on_sound(self, channels: Float32, frames: int, time: CallbackTime, status: CallbackStatus) -> None:
         """PortAudio's callback."""
-        late_s = time.inputBufferAdcTime - self._next_block_s
+        lost_samples = 0
+        if status.input_overflow and self._next_block_s is not None:
+            # How much an overflow cost is only known from the clock; at least something is missing.
+            late_s = time.inputBufferAdcTime - self._next_block_s
+            lost_samples = max(1, round(late_s * self.sample_rate_hz))
         self._next_block_s = time.inputBufferAdcTime + frames / self.sample_rate_hz
-        # How much an overflow cost is only known from the clock; at least something is missing.
-        lost_samples = max(1, round(late_s * self.sample_rate_hz)) if status.input_overflow else 0
         self._captured.put(channels.copy(), lost_samples)
 
     def _failure(self, what: str) -> AudioDeviceError:

@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 SETTLING_S = 0.5
 """Silence ahead of what is played: the start of a stream may be lost while server and program find each other."""
 
+STALL_S = 2.0
+LISTENING = f"""
+import sys
+from edge.audio.microphone import MicrophoneSource
+from edge.errors import AudioDeviceError
+try:
+    with MicrophoneSource(sys.argv[1], stall_s={STALL_S}) as source:
+        for _ in source.blocks():
+            print("sound", flush=True)
+except AudioDeviceError as error:
+    print(error, flush=True)
+"""
+
 
 def blocks_for(source: MicrophoneSource, seconds: float) -> list[AudioBlock]:
     """What the microphone delivers in so much sound."""
@@ -116,6 +129,18 @@ def heard_after_sleep(blocks: Iterator[AudioBlock], count: int) -> list[AudioBlo
     return [next(blocks) for _ in range(count)]
 
 
+def test_a_program_that_was_paused_goes_on_where_it_was(sound_server: SoundServer) -> None:
+    command = [sys.executable, "-c", LISTENING, sound_server.input_name]
+    with subprocess.Popen(command, env=sound_server.environment, stdout=subprocess.PIPE, text=True) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "sound\n"
+        listener.send_signal(signal.SIGSTOP)
+        time.sleep(STALL_S + 0.5)
+        listener.send_signal(signal.SIGCONT)
+        assert [listener.stdout.readline() for _ in range(10)] == ["sound\n"] * 10
+        listener.kill()
+
+
 def test_an_input_that_dies_ends_with_an_error_and_not_with_silence(sound_input: SoundServer) -> None:
     with MicrophoneSource(sound_input.input_name) as source:
         blocks = source.blocks()
@@ -125,21 +150,8 @@ def test_an_input_that_dies_ends_with_an_error_and_not_with_silence(sound_input:
             deque(blocks, maxlen=0)
 
 
-FROZEN = """
-import sys
-from edge.audio.microphone import MicrophoneSource
-from edge.errors import AudioDeviceError
-try:
-    with MicrophoneSource(sys.argv[1], stall_s=2.0) as source:
-        for _ in source.blocks():
-            print("sound", flush=True)
-except AudioDeviceError as error:
-    print(error, flush=True)
-"""
-
-
 def test_a_frozen_sound_server_hangs_neither_the_error_nor_the_end_of_the_program(sound_server: SoundServer) -> None:
-    command = [sys.executable, "-c", FROZEN, sound_server.input_name]
+    command = [sys.executable, "-c", LISTENING, sound_server.input_name]
     with subprocess.Popen(command, env=sound_server.environment, stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         assert listener.stdout.readline() == "sound\n"
