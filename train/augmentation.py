@@ -35,9 +35,10 @@ def add_noise(samples: Float32, snr_db: tuple[float, float], rng: Generator) -> 
     """Noise between white and pink, at a signal-to-noise ratio drawn from `snr_db`; silence stays silence."""
     exponent, ratio_db = rng.uniform(0, 1), rng.uniform(*snr_db)
     spectrum = np.fft.rfft(rng.standard_normal(samples.size, dtype=np.float32))
-    noise = np.fft.irfft(spectrum / np.maximum(np.arange(spectrum.size), 1) ** (exponent / 2), samples.size)
+    tilt = np.maximum(np.arange(spectrum.size, dtype=np.float32), 1) ** np.float32(-exponent / 2)
+    noise = np.fft.irfft(spectrum * tilt, samples.size)
     gain = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-ratio_db / 20)
-    return (samples + gain * noise).astype(np.float32)
+    return np.asarray(samples + np.float32(gain) * noise, dtype=np.float32)
 
 
 def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng: Generator) -> Float32:
@@ -49,7 +50,7 @@ def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng
     spectrum = np.fft.rfft(samples)
     frequencies_hz = np.linspace(0, sample_rate_hz / 2, spectrum.size)
     response = 10 ** (np.interp(frequencies_hz, _RESPONSE_KNOTS_HZ, gains_db) / 20)
-    return np.fft.irfft(spectrum * response, samples.size).astype(np.float32)
+    return np.asarray(np.fft.irfft(spectrum * response.astype(np.float32), samples.size), dtype=np.float32)
 
 
 def mask(image: NDArray[np.uint8], most_rows: int, most_frames: int, rng: Generator) -> NDArray[np.uint8]:

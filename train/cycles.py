@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from edge.annotations import END_TOLERANCE_S
+from edge.audio.recording import read_recording
 from edge.signal.conditioning import condition_recording
 from edge.signal.spec import FeatureSpec
 from train.errors import DatasetError
 from train.recording import Recording
-
-END_TOLERANCE_S = 0.25
-"""Annotators' marks may pass the last sample by this much; the cycle then ends with the recording."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Cycle:
 
 
 def load_cycles(recordings: Sequence[Recording], spec: FeatureSpec, *, progress: bool = False) -> list[Cycle]:
-    """Read, condition and cut every annotated recording, in the given order. Raises DatasetError."""
+    """Read, condition and cut every annotated recording, in the given order. Raises as `cut_recording`."""
     annotated = [recording for recording in recordings if recording.annotations]
     with ThreadPoolExecutor(max_workers=2) as pool:
         lists: Iterable[list[Cycle]] = pool.map(lambda recording: cut_recording(recording, spec), annotated)
@@ -44,16 +43,19 @@ def load_cycles(recordings: Sequence[Recording], spec: FeatureSpec, *, progress:
 
 
 def cut_recording(recording: Recording, spec: FeatureSpec) -> list[Cycle]:
-    """The cycles of one recording, conditioned as a whole and then cut. Raises DatasetError."""
-    samples, sample_rate_hz = _read_audio(recording)
-    duration_s = samples.size / sample_rate_hz
+    """The cycles of one recording, conditioned as a whole and then cut.
+
+    Raises DatasetError where an annotation passes the end, edge's RecordingError where the file is not sound.
+    """
+    sound = read_recording(recording.audio_path)
+    duration_s = sound.samples.size / sound.sample_rate_hz
     last_end_s = max(annotation.end_s for annotation in recording.annotations)
     if last_end_s > duration_s + END_TOLERANCE_S:
         raise DatasetError(
             f"{recording.audio_path} lasts {duration_s:.3f} s, but an annotation ends at {last_end_s:.3f} s; "
             "the recording is cut short or the annotation belongs to another"
         )
-    conditioned = condition_recording(samples, sample_rate_hz, spec)
+    conditioned = condition_recording(sound.samples, sound.sample_rate_hz, spec)
     return list(_cut(conditioned, recording, spec.sample_rate_hz))
 
 
@@ -70,13 +72,3 @@ def _cut(conditioned: NDArray[np.float32], recording: Recording, rate_hz: int) -
                 recording=recording.name,
                 index=index,
             )
-
-
-def _read_audio(recording: Recording) -> tuple[NDArray[np.float32], int]:
-    import soundfile
-
-    try:
-        samples, sample_rate_hz = soundfile.read(recording.audio_path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DatasetError(f"{recording.audio_path} cannot be read as audio: {error}") from None
-    return samples.mean(axis=1, dtype=np.float32), int(sample_rate_hz)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import EdgeError
 from edge.labels import LABELS
 from train.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
 from train.cycles import Cycle, load_cycles
@@ -108,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         report = _report(arguments)
-    except TrainError as error:
+    except (TrainError, EdgeError) as error:
         sys.stderr.write(f"train.evaluate: {error}\n")
         return 2
     sys.stdout.write(text_from_report(report) + "\n")

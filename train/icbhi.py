@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.annotations import read_annotations
+from edge.labels import LABELS
 from train.errors import DatasetError
 from train.recording import Annotation, Recording
 
@@ -43,7 +45,8 @@ def read_icbhi(folder: Path) -> list[Recording]:
     """Every annotated recording of an ICBHI folder, sorted by name.
 
     `folder` is the database's root, with `audio_and_txt_files/` inside, or that audio folder itself.
-    Raises DatasetError: not an ICBHI folder, an annotation file without its audio, an unreadable annotation.
+    Raises DatasetError: not an ICBHI folder, an annotation file without its audio; edge's AnnotationError: a line that
+    is not `start end crackle wheeze`.
     """
     audio_folder = find_audio_folder(folder)
     texts = sorted(path for path in audio_folder.glob("*.txt") if maybe_recording_name(path.stem))
@@ -71,12 +74,6 @@ def find_database_file(folder: Path, name: str) -> Path:
     raise DatasetError(f"{name} is neither in {folder} nor beside it; copy it there from the ICBHI database")
 
 
-def annotations_from_text(path: Path) -> tuple[Annotation, ...]:
-    """The cycles of one annotation file: `start end crackle wheeze` a line, seconds and 0 or 1."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(_annotation_from_line(line, f"{path}:{n}") for n, line in enumerate(lines, start=1) if line.strip())
-
-
 def _read_recording(text_path: Path) -> Recording:
     name = maybe_recording_name(text_path.stem)
     audio_paths = [text_path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES]
@@ -90,16 +87,7 @@ def _read_recording(text_path: Path) -> Recording:
         subset="",
         patient=name.patient,
         device=name.device,
-        annotations=annotations_from_text(text_path),
+        annotations=tuple(
+            Annotation(cycle.start_s, cycle.end_s, LABELS.index(cycle.label)) for cycle in read_annotations(text_path)
+        ),
     )
-
-
-def _annotation_from_line(line: str, where: str) -> Annotation:
-    try:
-        start_text, end_text, crackle_text, wheeze_text = line.split()
-        start_s, end_s, crackle, wheeze = float(start_text), float(end_text), int(crackle_text), int(wheeze_text)
-    except ValueError:
-        raise DatasetError(f"{where}: {line!r} is not `start end crackle wheeze`") from None
-    if not 0 <= start_s < end_s or crackle not in (0, 1) or wheeze not in (0, 1):
-        raise DatasetError(f"{where}: {line!r} must have 0 <= start < end and flags of 0 or 1")
-    return Annotation(start_s, end_s, label=crackle + 2 * wheeze)

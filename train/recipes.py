@@ -84,6 +84,7 @@ def joint() -> Config:
             DatasetConfig(name="sprsound", split="train", validation_share=0.15),
         ),
         optimiser=replace(pretraining.optimiser, learning_rate=3e-4),
+        class_shares=(0.45, 0.25, 0.2, 0.1),
         initialisation="checkpoint",
         epochs=6,
         samples_per_epoch=3000,

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from edge.errors import EdgeError
 from train import run_folder
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import Config
@@ -286,7 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = config_from_arguments(arguments)
         data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
         best = train(config, data, arguments.out, arguments.init)
-    except TrainError as error:
+    except (TrainError, EdgeError) as error:
         sys.stderr.write(f"train.run: {error}\n")
         return 2
     sys.stdout.write(f"best checkpoint: {best}\n")
