@@ -68,6 +68,8 @@ def _discard_standard_output() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # The matrices of one window are too small to share out: threads of NumPy's BLAS would mostly wait for each other, busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.command == "listen":
         return _listen(arguments)
     if arguments.command == "score":

@@ -15,8 +15,8 @@ from edge.terminal import BOLD, DIM, RED, YELLOW, Line, Screen, bar
 
 PROBABILITY_WIDTH = 40
 METER_WIDTH = 30
-METER_FLOOR_DBFS = -60.0
-"""The left end of the level meter; lung sounds lie between -50 and -10 dBFS on most inputs."""
+METER_FLOOR_DBFS = -80.0
+"""The left end of the level meter: under the silence limits of all profiles."""
 EARLIER_RESULTS = 6
 
 
