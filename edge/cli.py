@@ -68,7 +68,7 @@ def _discard_standard_output() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # The matrices of one window are too small to share out: threads of NumPy's BLAS would mostly wait for each other, busily.
+    # One window's matrices are too small to share out: the threads of NumPy's BLAS would mostly wait, busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.command == "listen":
         return _listen(arguments)
