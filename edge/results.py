@@ -86,7 +86,7 @@ class JsonLinesWriter:
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
         with _failures_named(self._stream):
-            self._stream.write(json.dumps(record_from_result(result), ensure_ascii=False, allow_nan=False) + "\n")
+            self._stream.write(json.dumps(record_from_result(result), allow_nan=False) + "\n")
             self._stream.flush()
 
 
@@ -120,7 +120,7 @@ def open_writer(target: str) -> Iterator[ResultWriter]:
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"{path}: results are written as {' or '.join(FORMATS)}; choose a name that ends so")
     try:
-        stream = path.open("w", encoding="utf-8", newline="")
+        stream = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -36,6 +37,12 @@ def bar(share: float, width: int, encoding: str | None) -> str:
     filled = round(min(max(share, 0.0), 1.0) * width)
     full = "█" if (encoding or "").lower().replace("-", "").startswith("utf") else "#"
     return f"[{full * filled}{' ' * (width - filled)}]"
+
+
+def shown_text(text: str, encoding: str | None) -> str:
+    """`text` with ? for what a terminal would obey instead of show, and for what `encoding` cannot write."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    return printable.encode(encoding or "ascii", "replace").decode(encoding or "ascii")
 
 
 class Screen:
@@ -79,7 +86,7 @@ class Screen:
         return (f"\x1b[{self._drawn}A\r" if self._drawn else "\r") + ERASE_TO_END
 
     def _format(self, line: Line, columns: int) -> str:
-        text = line.text[: max(columns, 1)]
+        text = shown_text(line.text, self._stream.encoding)[: max(columns, 1)]
         return f"\x1b[{line.style}m{text}\x1b[0m" if line.style and self._styled else text
 
 
@@ -93,23 +100,23 @@ class Progress:
         self._done = 0
         self._clock = clock
         self._begin_s = clock()
-        self._drawn_s = -REDRAW_S
+        self._drawn_s = -math.inf
 
     def advance(self) -> None:
         """One more part is done."""
         self._done += 1
-        if self._screen is not None and self._clock() - self._drawn_s >= REDRAW_S:
-            self._drawn_s = self._clock()
-            self._screen.draw([Line(self._text())])
+        now_s = self._clock()
+        if self._screen is not None and now_s - self._drawn_s >= REDRAW_S:
+            self._drawn_s = now_s
+            self._screen.draw([Line(self._text(now_s - self._begin_s))])
 
     def erase(self) -> None:
         """Remove the bar before other lines are written; the next `advance` draws it again."""
         if self._screen is not None:
             self._screen.erase()
-            self._drawn_s = -REDRAW_S
+            self._drawn_s = -math.inf
 
-    def _text(self) -> str:
-        spent_s = self._clock() - self._begin_s
+    def _text(self, spent_s: float) -> str:
         left_s = spent_s / self._done * (self._total - self._done)
         share = bar(self._done / self._total, BAR_WIDTH, self._encoding)
         return f"{share} {self._done}/{self._total} files, about {left_s:.0f} s left"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,15 @@ def test_a_dash_is_standard_output(
         writer.write(RESULT)
     assert json.loads(capsys.readouterr().out)["label"] == "wheeze"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_a_file_name_that_is_no_text_is_written_all_the_same(tmp_path: Path, ending: str) -> None:
+    source = os.fsdecode(b"caf\xe9.wav")
+    with open_writer(str(tmp_path / f"out.{ending}")) as writer:
+        writer.write(replace(RESULT, source=source))
+    content = (tmp_path / f"out.{ending}").read_bytes()
+    if ending == "jsonl":
+        assert json.loads(content)["source"] == source
+    else:
+        assert b"caf\xe9.wav" in content
