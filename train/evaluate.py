@@ -110,9 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = _report(arguments)
     except (TrainError, EdgeError) as error:
-        sys.stderr.write(f"train.evaluate: {error}\n")
+        print(f"train.evaluate: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(text_from_report(report) + "\n")
+    print(text_from_report(report))
     if arguments.report:
         write_json(arguments.report, report)
     return 0
