@@ -53,8 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         checkpoint = load_checkpoint(arguments.checkpoint)
         folders = folders_from_arguments(arguments.data, training_datasets(checkpoint))
         recordings = training_recordings(checkpoint, folders)
-        calibration = calibrate(recordings, checkpoint.spec, arguments.images, arguments.seed)
-        check_sufficient(calibration, arguments.output)
+        choices = choose_cycles(recordings, arguments.images, np.random.default_rng(arguments.seed))
+        check_sufficient([choice.recording.name for choice in choices], arguments.output)
+        calibration = calibration_from_cycles(choices, checkpoint.spec, arguments.seed)
         save_calibration(arguments.output, calibration)
     except (ExportError, TrainError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
@@ -107,22 +108,6 @@ def calibration_patients(dataset: str, sides: Mapping[str, Sequence[str]]) -> se
     return allowed - set(sides["test"]) if dataset == "icbhi" else allowed
 
 
-def calibrate(recordings: Sequence[Recording], spec: FeatureSpec, count: int, seed: int) -> Calibration:
-    """At most `count` images of as many cycles; the same for the same recordings and seed. Raises DatasetError."""
-    choices = choose_cycles(recordings, count, np.random.default_rng(seed))
-    if not choices:
-        raise CalibrationError("no annotated recording of a training patient was found; check the --data folders")
-    wanted: dict[Recording, set[int]] = defaultdict(set)
-    for choice in choices:
-        wanted[choice.recording].add(choice.index)
-    images, owners = [], []
-    for recording, indices in tqdm(wanted.items(), desc="calibration", unit="file", disable=None):
-        found = _images(recording, indices, spec)
-        images += found
-        owners += [f"{recording.dataset}/{recording.name}"] * len(found)
-    return Calibration(np.stack(images), spec.fingerprint(), tuple(owners), _provenance(choices, seed))
-
-
 def choose_cycles(recordings: Sequence[Recording], count: int, rng: Generator) -> list[Choice]:
     """`count` cycles, dealt in turn from every (dataset, stethoscope, class) until it is used up.
 
@@ -137,6 +122,19 @@ def choose_cycles(recordings: Sequence[Recording], count: int, rng: Generator) -
     dealt = [group[turn] for turn in range(longest) for group in shuffled if turn < len(group)][:count]
     order = {recording.audio_path: place for place, recording in enumerate(recordings)}
     return sorted(dealt, key=lambda choice: (order[choice.recording.audio_path], choice.index))
+
+
+def calibration_from_cycles(choices: Sequence[Choice], spec: FeatureSpec, seed: int) -> Calibration:
+    """One image of each cycle, as the device would make it; `seed` is for the record. Raises DatasetError."""
+    wanted: dict[Recording, set[int]] = defaultdict(set)
+    for choice in choices:
+        wanted[choice.recording].add(choice.index)
+    images, owners = [], []
+    for recording, indices in tqdm(wanted.items(), desc="calibration", unit="file", disable=None):
+        found = _images(recording, indices, spec)
+        images += found
+        owners += [f"{recording.dataset}/{recording.name}"] * len(found)
+    return Calibration(np.stack(images), spec.fingerprint(), tuple(owners), _provenance(choices, seed))
 
 
 def describe(calibration: Calibration) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
 def load_calibration(path: Path) -> Calibration:
     """Read what `save_calibration` wrote. Raises CalibrationError."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, because NumPy leaves a file that it cannot read open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             images, record = arrays["images"], json.loads(str(arrays["record"]))
         return Calibration(images, record["fingerprint"], tuple(record["recordings"]), record["provenance"])
     except FileNotFoundError:
@@ -60,11 +61,11 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(f"{path}: not a calibration file ({error}); make it with export.calibrate") from None
 
 
-def check_sufficient(calibration: Calibration, source: Path) -> None:
-    """Raises CalibrationError where there are too few images, or too few recordings behind them."""
-    images, recordings = len(calibration.images), len(set(calibration.recordings))
-    if images < MINIMUM_IMAGES or recordings < MINIMUM_RECORDINGS:
+def check_sufficient(recordings: Sequence[str], source: Path) -> None:
+    """Raises CalibrationError where `recordings`, the name behind each image, are too few or too much alike."""
+    images, different = len(recordings), len(set(recordings))
+    if images < MINIMUM_IMAGES or different < MINIMUM_RECORDINGS:
         raise CalibrationError(
-            f"{source}: holds {images} images of {recordings} recordings; at least {MINIMUM_IMAGES} images of "
+            f"{source}: holds {images} images of {different} recordings; at least {MINIMUM_IMAGES} images of "
             f"{MINIMUM_RECORDINGS} recordings are needed, give export.calibrate more training recordings"
         )

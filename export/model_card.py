@@ -17,19 +17,19 @@ _REFERENCE = "pytorch"
 _UNKNOWN = "not recorded"
 DATASETS = {
     ("icbhi", "subset"): (
-        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), a *subset* of its 920 recordings, most of them\n"
-        "put together again from their annotated cycles. It is 69 % normal and holds almost nothing of AKG C417L, which is\n"
-        "63 % of the full database: **no figure on this page may be set beside the paper's or any other published figure on\n"
-        "ICBHI.** Its publishers describe the database as freely available for research."
+        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), a *subset* of its 920 recordings, most of "
+        "them put together again from their annotated cycles. It is 69 % normal and holds almost nothing of "
+        "AKG C417L, which is 63 % of the full database: **no figure on this page may be set beside the paper's or "
+        "any other published figure on ICBHI.** Its publishers describe the database as freely available for research."
     ),
     ("icbhi", "full"): (
-        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), all 920 recordings. Its publishers describe it as\n"
-        "freely available for research."
+        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), all 920 recordings. Its publishers describe "
+        "it as freely available for research."
     ),
     ("sprsound", "as given"): (
-        "**SPRSound** (Zhang et al., 2022): lung sounds of *children*, one digital stethoscope (YuntingII), at 4 kHz; its\n"
-        "authors distribute it under GPL-3.0. Rhonchi and stridor are counted as wheeze, fine and coarse crackles as\n"
-        "crackle."
+        "**SPRSound** (Zhang et al., 2022): lung sounds of *children*, one digital stethoscope (YuntingII), at 4 kHz; "
+        "its authors distribute it under GPL-3.0. Rhonchi and stridor are counted as wheeze, fine and coarse crackles "
+        "as crackle."
     ),
 }
 """What must be known about each set, by name and extent."""
@@ -52,7 +52,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         files="\n".join(_file_row(name, entry) for name, entry in manifest["files"].items()),
         quantization=_quantization(manifest["export"]["quantization"]),
         data=_data_table(run),
-        datasets="\n\n".join(DATASETS[name, found["extent"]] for name, found in run.get("data", {}).items()),
+        datasets="\n\n".join(_wrapped(DATASETS[name, found["extent"]]) for name, found in run.get("data", {}).items()),
         measured_on=_validation_sentence(metrics["measured_on"]),
         figures="\n\n".join(
             _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
@@ -71,6 +71,10 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def percent(share: float | None) -> str:
     """A share in percent; a dash where there was nothing to measure it on."""
     return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 118, break_on_hyphens=False)
 
 
 def _epoch(run: Mapping[str, Any]) -> str:
@@ -101,7 +105,7 @@ def _quantization(by_file: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [f"`{name}`", f"`{layer}`", why] for name in by_file for layer, why in by_file[name]["float_layers"].items()
     ]
-    return f"{textwrap.fill(ranges, 118)}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
+    return f"{_wrapped(ranges)}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
 
 
 def _data_table(run: Mapping[str, Any]) -> str:

@@ -178,7 +178,7 @@ def _resolved(float_layers: Mapping[str, str], model: onnx.ModelProto) -> dict[s
 
 
 def _check(calibration: Calibration, path: Path, metadata: OnnxMetadata) -> None:
-    check_sufficient(calibration, path)
+    check_sufficient(calibration.recordings, path)
     if metadata.precision != "fp32":
         raise GraphError(f"the model is already {metadata.precision}; quantise the FP32 graph from export.export_onnx")
     if calibration.fingerprint != metadata.spec.fingerprint():

@@ -1,0 +1,124 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from export import compare
+from export.compare import Thresholds, objections_to
+from export.onnx_metadata import load_model
+from export.quantize import U8
+
+
+@pytest.fixture(scope="module")
+def report(comparison_path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(comparison_path.read_text())
+    return found
+
+
+def entry(
+    score: float = 0.7, agreement: float = 1.0, difference: float = 0.0, precision: str = "int8"
+) -> dict[str, Any]:
+    return {
+        "precision": precision,
+        "agreement": agreement,
+        "max_probability_difference": difference,
+        "figures": {"icbhi": {"score": score}},
+    }
+
+
+def test_everything_is_measured_on_the_same_validation_cycles(report: dict[str, Any]) -> None:
+    assert report["data"]["icbhi"] == {
+        "extent": "subset", "side": "validation", "recordings": 2, "patients": 2, "cycles": 16
+    }  # fmt: skip
+    assert set(report["models"]) == {"pytorch", "fp32.onnx", "int8-u8.onnx", "int8-s8.onnx"}
+    for found in report["models"].values():
+        held = found["figures"]["icbhi"]
+        assert np.sum(held["confusion"]) == 16
+        assert np.sum(held["confusion"], axis=1).tolist() == [4, 4, 4, 4]
+        assert held["score"] == pytest.approx((held["sensitivity"] + held["specificity"]) / 2, abs=1e-4)
+        assert found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
+
+
+def test_float_graph_equals_the_checkpoint_and_int8_comes_near(report: dict[str, Any]) -> None:
+    models = report["models"]
+    assert models["pytorch"]["max_probability_difference"] == 0
+    assert models["fp32.onnx"]["max_probability_difference"] <= 1e-4
+    assert models["fp32.onnx"]["figures"] == models["pytorch"]["figures"]
+    for name in ("int8-u8.onnx", "int8-s8.onnx"):
+        assert 0 < models[name]["mean_probability_difference"] < 0.05
+        assert models[name]["bytes"] < models["fp32.onnx"]["bytes"]
+
+
+def test_table_has_a_row_for_each_and_names_the_data(report: dict[str, Any]) -> None:
+    text = compare.text_from_report(report)
+    assert "icbhi (subset): 16 cycles of 2 validation patients" in text
+    for name in report["models"]:
+        assert any(line.startswith(name) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("found", "objection"),
+    [
+        (entry(score=0.696), None),
+        (entry(score=0.694), "falls by 0.60 points"),
+        (entry(score=0.75, agreement=0.981), None),
+        (entry(score=0.75, agreement=0.979), "97.90%"),
+        (entry(precision="fp32", difference=9e-5, score=0.1, agreement=0.1), None),
+        (entry(precision="fp32", difference=2e-4), "2.0e-04"),
+    ],
+)
+def test_graph_is_objected_to_beyond_each_threshold_only(found: dict[str, Any], objection: str | None) -> None:
+    objections = objections_to("a.onnx", found, entry(precision="fp32"), Thresholds())
+    assert len(objections) == (objection is not None)
+    assert objection is None or objection in objections[0]
+
+
+def test_damaged_graph_gives_exit_code_1_and_says_why(
+    checkpoint_folder: Path,
+    icbhi_folder: Path,
+    quantized_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model, _ = load_model(quantized_folder / U8.file_name)
+    bias = next(each for each in model.graph.initializer if each.name.endswith("head.6.bias"))
+    values = onnx.numpy_helper.to_array(bias) + np.array([0, 0, 0, 100], np.float32)
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+    onnx.save(model, tmp_path / "damaged.onnx")
+    arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--repeats", "1"]
+    assert compare.main([*arguments, "--onnx", str(tmp_path / "damaged.onnx")]) == 1
+    assert "damaged.onnx: agrees in" in capsys.readouterr().out
+
+
+def test_graph_of_another_checkpoint_is_refused(
+    checkpoint_folder: Path,
+    icbhi_folder: Path,
+    fp32_model: onnx.ModelProto,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    digest = next(each for each in fp32_model.metadata_props if each.key == "checkpoint_sha256")
+    digest.value = json.dumps("0" * 64)
+    onnx.save(fp32_model, tmp_path / "other.onnx")
+    arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder)]
+    assert compare.main([*arguments, "--onnx", str(tmp_path / "other.onnx")]) == 2
+    message = capsys.readouterr().err
+    assert len(message.splitlines()) == 1
+    assert "000000000000" in message
+
+
+def test_folder_without_validation_patients_is_refused(
+    checkpoint_folder: Path,
+    icbhi_folder: Path,
+    fp32_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for path in icbhi_folder.glob("101_*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(tmp_path), "--onnx", str(fp32_path)]
+    assert compare.main(arguments) == 2
+    assert "validation patients" in capsys.readouterr().err

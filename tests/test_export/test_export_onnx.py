@@ -1,0 +1,162 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from edge.labels import LABELS
+from edge.signal.spec import COMPACT
+from export import export_onnx
+from export.errors import ParityError
+from export.export_onnx import model_from_network, parity_difference, synthetic_images
+from export.onnx_metadata import load_model
+from train.checkpoint import Checkpoint, network_from_checkpoint
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.uint8]:
+    return synthetic_images(COMPACT)
+
+
+def test_graph_computes_what_pytorch_computes(
+    fp32_path: Path, checkpoint: Checkpoint, images: NDArray[np.uint8]
+) -> None:
+    with torch.inference_mode():
+        expected = torch.softmax(network_from_checkpoint(checkpoint)(torch.from_numpy(images)), dim=1).numpy()
+    session = onnxruntime.InferenceSession(fp32_path, providers=["CPUExecutionProvider"])
+    for batch in (1, 5, len(images)):
+        (found,) = session.run(["probabilities"], {"image": images[:batch]})
+        assert found.dtype == np.float32
+        assert found.shape == (batch, len(LABELS))
+        np.testing.assert_allclose(found, expected[:batch], atol=1e-4)
+    # The oracle must be able to fail: other images have other probabilities.
+    assert np.ptp(expected, axis=0).max() > 0.05
+
+
+def test_probabilities_add_up_to_one_for_any_image(fp32_path: Path) -> None:
+    session = onnxruntime.InferenceSession(fp32_path, providers=["CPUExecutionProvider"])
+    extremes = np.stack([np.full(COMPACT.image_shape, level, np.uint8) for level in (0, 128, 255)])
+    (found,) = session.run(None, {"image": extremes})
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+def test_inputs_and_outputs_are_the_contract_with_a_free_batch(fp32_model: onnx.ModelProto) -> None:
+    (image,), (probabilities,) = fp32_model.graph.input, fp32_model.graph.output
+    assert (image.name, image.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)
+    assert (probabilities.name, probabilities.type.tensor_type.elem_type) == ("probabilities", onnx.TensorProto.FLOAT)
+    batches = [value.type.tensor_type.shape.dim[0] for value in (image, probabilities)]
+    assert all(batch.dim_param and not batch.dim_value for batch in batches)
+    assert tuple(dim.dim_value for dim in image.type.tensor_type.shape.dim[1:]) == COMPACT.image_shape
+
+
+def test_metadata_says_what_the_device_must_know(fp32_model: onnx.ModelProto, checkpoint: Checkpoint) -> None:
+    properties = {entry.key: entry.value for entry in fp32_model.metadata_props}
+    assert json.loads(properties["feature_spec"]) == COMPACT.to_dict()
+    assert properties["feature_fingerprint"] == COMPACT.fingerprint()
+    assert json.loads(properties["labels"]) == list(LABELS)
+    assert properties["device"] == "common"
+    assert json.loads(properties["training_run"]) == checkpoint.training_run
+    assert json.loads(properties["input_mean"]) == list(checkpoint.mean)
+    assert json.loads(properties["parity"])["max_probability_difference"] <= 1e-4
+
+
+def test_layers_have_their_names_and_batch_normalisation_is_folded(fp32_model: onnx.ModelProto) -> None:
+    operators = {node.op_type for node in fp32_model.graph.node}
+    names = [node.name for node in fp32_model.graph.node]
+    assert "BatchNormalization" not in operators
+    assert {"conv1", "layer1.0.conv1", "layer4.0.downsample.0", "head.6"} <= set(names)
+    assert len(set(names)) == len(names)
+    assert 17 <= next(entry.version for entry in fp32_model.opset_import) <= 20
+
+
+def test_nothing_in_the_file_names_the_exporting_machine(fp32_path: Path) -> None:
+    content = fp32_path.read_bytes()
+    for trace in (b"site-packages", b'File "', str(Path.cwd()).encode(), str(Path.home()).encode()):
+        assert trace not in content
+
+
+def test_exporting_again_gives_the_same_bytes(checkpoint_folder: Path, fp32_path: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.onnx"
+    export_onnx.export_checkpoint(checkpoint_folder, again)
+    assert again.read_bytes() == fp32_path.read_bytes()
+
+
+def test_parity_notices_another_network(
+    fp32_model: onnx.ModelProto, checkpoint: Checkpoint, images: NDArray[np.uint8]
+) -> None:
+    network = network_from_checkpoint(checkpoint)
+    assert parity_difference(network, fp32_model, images) <= 1e-4
+    with torch.no_grad():
+        network.trunk.conv1.weight.mul_(1.05)
+    assert parity_difference(network, fp32_model, images) > 1e-4
+
+
+def test_graph_that_differs_is_not_written(
+    checkpoint_folder: Path,
+    fp32_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def damaged(*_: object) -> onnx.ModelProto:
+        model = onnx.load(fp32_path)
+        bias = next(each for each in model.graph.initializer if each.name.endswith("head.6.bias"))
+        values = onnx.numpy_helper.to_array(bias) + np.array([1, 0, 0, 0], np.float32)
+        bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+        return model
+
+    monkeypatch.setattr(export_onnx, "model_from_network", damaged)
+    output = tmp_path / "fp32.onnx"
+    with pytest.raises(ParityError, match="differs"):
+        export_onnx.export_checkpoint(checkpoint_folder, output)
+    assert export_onnx.main(["--checkpoint", str(checkpoint_folder), "--output", str(output)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parity_is_checked_on_recordings_where_they_are_given(
+    checkpoint_folder: Path,
+    fp32_model: onnx.ModelProto,
+    calibration_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export_onnx, "model_from_network", lambda *_: fp32_model)
+    metadata = export_onnx.export_checkpoint(checkpoint_folder, tmp_path / "a.onnx", images_path=calibration_path)
+    assert metadata.parity["images"] == "64 windows of recordings"
+    assert load_model(tmp_path / "a.onnx")[1] == metadata
+
+
+@pytest.mark.parametrize("damage", ["missing", "other features", "cut short"])
+def test_bad_checkpoint_gets_one_line(
+    damage: str, checkpoint_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(checkpoint_folder, folder)
+    record = folder / "checkpoint.json"
+    if damage == "missing":
+        record.unlink()
+    elif damage == "other features":
+        record.write_text(record.read_text().replace(COMPACT.fingerprint(), "0123456789abcdef"))
+    else:
+        (folder / "weights.pt").write_bytes((folder / "weights.pt").read_bytes()[:1000])
+    assert export_onnx.main(["--checkpoint", str(folder), "--output", str(tmp_path / "a.onnx")]) == 2
+    message = capsys.readouterr().err
+    assert len(message.splitlines()) == 1
+    assert str(folder) in message
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_colour_images_are_exported_too() -> None:
+    from edge.signal.spec import RESPIRENET
+    from train.network import NetworkConfig, RespireNetwork
+
+    network = RespireNetwork(NetworkConfig(depth=18, width=0.0625, in_channels=3)).eval()
+    model = model_from_network(network, RESPIRENET)
+    images = np.random.default_rng(0).integers(0, 256, (2, *RESPIRENET.image_shape), dtype=np.uint8)
+    assert parity_difference(network, model, images) <= 1e-4
