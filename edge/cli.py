@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from edge.errors import EdgeError, InputError, OutputError
+from edge.errors import EdgeError, InputError
 
 DONE, SOME_NOT_SCORED, SETUP_FAILED = 0, 1, 2
 INTERRUPTED = 130
@@ -52,19 +52,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments)
     except EdgeError as error:
         print(f"respire-edge: {error}", file=sys.stderr)
-        if isinstance(error, OutputError):
-            _discard_standard_output()
+        _discard_unwritable_output()
         return SOME_NOT_SCORED if isinstance(error, InputError) else SETUP_FAILED
     except BrokenPipeError:
-        _discard_standard_output()  # whoever read the results has seen enough
+        _discard_unwritable_output()  # whoever read the results has seen enough
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _discard_standard_output() -> None:
-    """Let what could not be written go nowhere: Python would complain again when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard_unwritable_output() -> None:
+    """Let results that cannot be written go nowhere: Python would complain again when it flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -103,3 +103,29 @@ def test_a_full_disk_is_one_line(
     assert process.returncode == 2
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith(f"respire-edge: {target}: results cannot be written (No space left")
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(
+    models_folder: Path, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full to write to")
+    arguments = [
+        "score",
+        str(write_sound("a.wav", breathing(2))),
+        "--device",
+        "meditron",
+        "--model",
+        str(models_folder),
+    ]
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "edge", *arguments]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1].startswith("respire-edge: <stdout>: results cannot be written (No space left")
+
+
+def test_an_output_of_unknown_format_is_refused(run_command: RunCommand, tmp_path: Path) -> None:
+    ran = run_command("listen", "--device", "meditron", "--source", "demo", "--output", tmp_path / "out.xml")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1].endswith("results are written as .jsonl or .csv; choose a name that ends so")
