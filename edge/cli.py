@@ -70,8 +70,6 @@ def _discard_unwritable_output() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # One window's matrices are too small to share out: the threads of NumPy's BLAS would mostly wait, busily.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments.command == "listen":
         return _listen(arguments)
     if arguments.command == "score":
