@@ -90,7 +90,7 @@ def simulated_labels(sections: Sequence[Section], start_s: float, end_s: float) 
 
 def _heading(session: Session, heard_s: float) -> Iterator[Line]:
     yield Line(f"respire-edge  {session.device}  source {session.source}", BOLD)
-    yield Line(f"model {session.model} on {session.engine}", DIM)
+    yield Line(f"model {session.model} on {session.engine}  (Ctrl-C ends)", DIM)
     yield Line("RESEARCH USE ONLY. Not a medical device.", YELLOW)
     if session.sections:
         now = " ".join(simulated_labels(session.sections, heard_s - 1e-3, heard_s)) or "silence"
