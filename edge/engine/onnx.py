@@ -47,9 +47,12 @@ class OnnxEngine:
         if self._session is None:
             raise EngineError(f"{self._bundle.folder}: the engine was closed")
         try:
-            return np.asarray(self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], dtype=np.float32)
+            probabilities = np.asarray(self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], dtype=np.float32)
         except Exception as error:
             raise EngineError(f"{self._bundle.folder}: ONNX Runtime failed: {_first_line(error)}") from error
+        if not np.isfinite(probabilities).all():
+            raise EngineError(f"{self._bundle.folder}: the network gave no numbers; its weights overflow, export again")
+        return probabilities
 
     def close(self) -> None:
         """Free the session; calling it again does nothing."""

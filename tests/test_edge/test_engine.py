@@ -145,3 +145,13 @@ def test_a_network_for_other_features_is_refused(tmp_path: Path, other: Any, sai
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(EngineError, match=said):
         open_engine(load_bundle(tmp_path))
+
+
+def test_answers_that_are_no_numbers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx")
+    from tools import make_tiny_bundle
+
+    monkeypatch.setattr(make_tiny_bundle, "BIAS", (np.nan,) * 4)
+    make_tiny_bundle.make_tiny_bundle(tmp_path)
+    with open_engine(load_bundle(tmp_path)) as engine, pytest.raises(EngineError, match="gave no numbers"):
+        engine.infer(images(1))
