@@ -16,7 +16,8 @@ def clipped_rows(levels: NDArray[np.uint8], spec: FeatureSpec) -> int:
     or every row but the last, is blank. A pixel is blank by the grey of its colour; the colour map makes that a
     question of its level alone.
     """
-    blank = np.mean(magma_grey()[levels] < spec.blank_grey_level, axis=1) >= spec.blank_share
+    dark = (magma_grey() < spec.blank_grey_level).take(levels)
+    blank = np.count_nonzero(dark, axis=1) / levels.shape[1] >= spec.blank_share
     sounding = np.flatnonzero(~blank)
     if sounding.size == 0 or sounding[0] + 1 >= levels.shape[0]:
         return 0

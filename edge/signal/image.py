@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.signal.clipping import clipped_rows
 from edge.signal.colour import magma
 from edge.signal.mel import mel_levels_db
-from edge.signal.resize import resize_bilinear
+from edge.signal.resize import enlarge, stretch_rows
 from edge.signal.spec import FeatureSpec
 
 UInt8 = NDArray[np.uint8]
@@ -42,12 +42,11 @@ def level_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """One channel, uint8 [1, n_mels, frames]: flipped, blank rows cut, brought back to `n_mels` rows."""
     upright = levels[::-1]
     kept = upright[clipped_rows(upright, spec) :]
-    return resize_bilinear(kept[np.newaxis], *levels.shape)
+    return stretch_rows(kept[np.newaxis], len(levels))
 
 
 def colour_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """The authors' picture, uint8 [3, rows, columns] in the order red, green, blue."""
-    rows, columns = levels.shape[0] * spec.enlargement, levels.shape[1] * spec.enlargement
-    enlarged = resize_bilinear(magma().T[:, levels], rows, columns)[:, ::-1]
+    enlarged = enlarge(magma().T.take(levels, axis=1), spec.enlargement)[:, ::-1]
     kept = enlarged[:, clipped_rows(levels[::-1], spec) * spec.enlargement :]
-    return resize_bilinear(kept, rows, columns)
+    return stretch_rows(kept, len(levels) * spec.enlargement)

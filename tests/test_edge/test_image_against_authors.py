@@ -15,7 +15,7 @@ from edge.signal.colour import magma, magma_grey
 from edge.signal.conditioning import condition_recording
 from edge.signal.image import colour_image_from_levels, image_from_window, level_image_from_levels, levels_from_window
 from edge.signal.mel import mel_filterbank, mel_levels_db
-from edge.signal.resize import resize_bilinear
+from edge.signal.resize import enlarge, stretch_rows
 from edge.signal.spec import COMPACT, RESPIRENET
 
 cv2 = pytest.importorskip("cv2")
@@ -28,18 +28,18 @@ MAGMA_BGR = np.ascontiguousarray(colormaps["magma"](np.arange(256), bytes=True)[
 
 def authors_levels_db(window: NDArray[np.floating]) -> NDArray[np.floating]:
     mel = librosa.feature.melspectrogram(y=window, sr=4000, n_mels=64, fmin=50, fmax=2000, n_fft=256, hop_length=128)
-    return librosa.power_to_db(mel, ref=np.max)
+    return np.asarray(librosa.power_to_db(mel, ref=np.max))
 
 
 def authors_levels(window: NDArray[np.floating]) -> UInt8:
     levels_db = authors_levels_db(window)
-    return ((levels_db - levels_db.min()) / (levels_db.max() - levels_db.min()) * 255).astype(np.uint8)
+    return np.asarray((levels_db - levels_db.min()) / (levels_db.max() - levels_db.min()) * 255, dtype=np.uint8)
 
 
 def painted(levels: UInt8, enlargement: int) -> UInt8:
     picture = cv2.applyColorMap(levels, MAGMA_BGR)
     size = (levels.shape[1] * enlargement, levels.shape[0] * enlargement)
-    return cv2.flip(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), 0)
+    return np.asarray(cv2.flip(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), 0), np.uint8)
 
 
 def authors_cut_rows(levels: UInt8) -> int:
@@ -52,7 +52,7 @@ def authors_cut_rows(levels: UInt8) -> int:
 
 def authors_image(levels: UInt8) -> UInt8:
     picture = cv2.cvtColor(painted(levels, 3), cv2.COLOR_BGR2RGB)[authors_cut_rows(levels) * 3 :]
-    return cv2.resize(picture, (picture.shape[1], 192), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(picture, (picture.shape[1], 192), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def noises() -> list[NDArray[np.float32]]:
@@ -153,8 +153,17 @@ def test_magma_is_matplotlibs_and_its_grey_is_opencvs() -> None:
     np.testing.assert_array_equal(magma_grey(), cv2.cvtColor(MAGMA_BGR, cv2.COLOR_BGR2GRAY)[:, 0])
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(192, 657), (64, 219), (100, 300), (31, 437), (128, 219), (40, 100)])
-def test_resizing_gives_opencvs_bytes(rows: int, columns: int) -> None:
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5, 7])
+def test_enlarging_gives_opencvs_bytes(factor: int) -> None:
     planes = np.random.default_rng(5).integers(0, 256, (3, 64, 219), dtype=np.uint8)
-    expected = cv2.resize(planes.transpose(1, 2, 0).copy(), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_array_equal(resize_bilinear(planes, rows, columns).transpose(1, 2, 0), expected)
+    size = (219 * factor, 64 * factor)
+    expected = cv2.resize(planes.transpose(1, 2, 0).copy(), size, interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(enlarge(planes, factor).transpose(1, 2, 0), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("rows", [31, 40, 64, 65, 100, 128, 192])
+def test_stretching_rows_gives_opencvs_bytes(channels: int, rows: int) -> None:
+    planes = np.random.default_rng(5).integers(0, 256, (channels, 64, 219), dtype=np.uint8)
+    expected = [cv2.resize(plane, (219, rows), interpolation=cv2.INTER_LINEAR) for plane in planes]
+    np.testing.assert_array_equal(stretch_rows(planes, rows), expected)
