@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,10 @@ def checkpoint(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return out / "best"
 
 
-def report(checkpoint: Path, folder: object, tmp_path: Path, *more: str) -> dict:
+def report(checkpoint: Path, folder: object, tmp_path: Path, *more: str) -> dict[str, Any]:
     path = tmp_path / "report.json"
     assert main(["--model", str(checkpoint), "--data", str(folder), "--report", str(path), *more]) == 0
-    found: dict = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -13,7 +13,7 @@ from train.cycles import Cycle
 from train.dataset import EvaluationImages, evaluation_images
 from train.initialisation import network_from_scratch
 from train.loop import learning_rate_at, new_learner, predict, train_epoch
-from train.network import NetworkConfig
+from train.network import NetworkConfig, RespireNetwork
 
 CONFIG = NetworkConfig(depth=18, width=0.125, in_channels=1, dropout=0.0)
 ADAMW = OptimiserConfig(name="adamw", learning_rate=3e-3, precision="float32")
@@ -56,12 +56,16 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     assert torch.equal(weights(), weights())
 
 
+def first_layer(network: RespireNetwork) -> torch.Tensor:
+    return network.get_parameter("head.1.weight")
+
+
 def test_the_average_lies_between_first_and_last_weights() -> None:
     config = dataclasses.replace(ADAMW, average_decay=0.9)
     learner = new_learner(network_from_scratch(CONFIG, seed=0), config)
-    first = learner.network.head[1].weight.clone()
+    first = first_layer(learner.network).clone()
     train_epoch(learner, [two_classes(8)] * 3, total_steps=3, config=config)
-    last, average = learner.network.head[1].weight, learner.average.head[1].weight
+    last, average = first_layer(learner.network), first_layer(learner.average)
     moved = (last - first).abs() > 1e-3
     share = ((average - first) / (last - first))[moved]
     assert moved.any()

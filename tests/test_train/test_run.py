@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def arguments(folder: Path, out: Path, *more: str) -> list[str]:
     return ["--recipe", "smoke", "--data", str(folder), "--out", str(out), *more]
 
 
-def metrics(out: Path) -> list[dict]:
+def metrics(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from train.cycles import Cycle
 from train.sampling import draw_epoch, draw_probabilities
@@ -11,11 +12,11 @@ from train.sampling import draw_epoch, draw_probabilities
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
 
 
-def cycles_of(make_cycle: Callable[..., Cycle], counts: list[int], dataset: str) -> list:
+def cycles_of(make_cycle: Callable[..., Cycle], counts: list[int], dataset: str) -> list[Cycle]:
     return [make_cycle(label=label, dataset=dataset) for label, count in enumerate(counts) for _ in range(count)]
 
 
-def share_of(cycles: list, probabilities: np.ndarray, **fields: object) -> float:
+def share_of(cycles: list[Cycle], probabilities: NDArray[np.floating], **fields: object) -> float:
     chosen = [all(getattr(cycle, name) == value for name, value in fields.items()) for cycle in cycles]
     return float(probabilities[chosen].sum())
 
