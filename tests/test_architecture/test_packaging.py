@@ -61,6 +61,13 @@ for script in importlib.metadata.distribution("respire-edge").entry_points:
         assert function in _functions(Path(path))
 
 
+def test_every_module_with_a_command_has_a_script(repository: Path) -> None:
+    modules = [path for package in ("train", "export") for path in (repository / package).glob("*.py")]
+    commands = {f'"{path.parent.name}.{path.stem}:main"' for path in modules if "main" in _functions(path)}
+    scripts = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    assert {command for command in commands if command not in scripts} == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["listen", "--help"], ["score", "--help"]])
 def test_help_from_the_root_folder_says_research_use(installed: Path, arguments: list[str]) -> None:
     text = _run(str(installed / "respire-edge"), *arguments, cwd=Path("/"))
