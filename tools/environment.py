@@ -116,12 +116,12 @@ def install(kind: str, folder: Path, *, plain_pip: bool) -> None:
         if install_with_uv(python, target):
             return
         print("environment: uv could not install; pip takes over", file=sys.stderr)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     run([*pip, *target], f"pip could not install the {kind} environment; its own lines above say why")
 
 
 def install_with_uv(python: Path, target: list[str]) -> bool:
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS), "uv"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-c", str(CONSTRAINTS), "uv"]
     uv = [str(python), "-m", "uv", "pip", "install", "--python", str(python)]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     return all(subprocess.call(command, env=clean_variables()) == 0 for command in (pip, [*uv, *quiet, *target]))
