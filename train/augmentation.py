@@ -41,22 +41,6 @@ def add_noise(samples: Float32, snr_db: tuple[float, float], rng: Generator) -> 
     return np.asarray(samples + np.float32(gain) * noise, dtype=np.float32)
 
 
-def add_voice(samples: Float32, level_db: tuple[float, float], sample_rate_hz: int, rng: Generator) -> Float32:
-    """A person speaking beside the stethoscope: syllables of gliding harmonics, at a level relative to the sound's.
-
-    Speech looks like a wheeze to a network that never met it, and normal cycles of ICBHI's Litt3200 often hold some.
-    `level_db` bounds the power of a syllable against that of the sound.
-    """
-    voiced = samples.copy()
-    pitch_hz = rng.uniform(90, 280)
-    level = np.sqrt(np.mean(samples**2)) * 10 ** (rng.uniform(*level_db) / 20)
-    for _ in range(int(rng.integers(2, 10))):
-        sound = level * _syllable(pitch_hz * rng.uniform(0.85, 1.2), sample_rate_hz, rng)
-        start = int(rng.integers(max(1, samples.size - sound.size)))
-        voiced[start : start + sound.size] += sound[: samples.size - start].astype(np.float32)
-    return voiced
-
-
 def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng: Generator) -> Float32:
     """The sound through a smooth random frequency response, as another stethoscope would bring it.
 
@@ -79,19 +63,6 @@ def mask(image: NDArray[np.uint8], most_rows: int, most_frames: int, rng: Genera
     masked[:, rows] = level
     masked[:, :, frames] = level
     return masked
-
-
-def _syllable(pitch_hz: float, sample_rate_hz: int, rng: Generator) -> NDArray[np.float64]:
-    """0.1 to 0.4 s of a vowel: harmonics of a gliding pitch under two formants, faded in and out, of unit power."""
-    n = round(rng.uniform(0.1, 0.4) * sample_rate_hz)
-    glide = np.linspace(1, rng.uniform(0.8, 1.2), n)
-    phase = 2 * np.pi * np.cumsum(pitch_hz * glide) / sample_rate_hz
-    harmonics = np.arange(1, max(2, int(0.45 * sample_rate_hz / (1.2 * pitch_hz))))
-    first_hz, second_hz = rng.uniform(250, 900), rng.uniform(900, 1900)
-    distance_hz = np.minimum(np.abs(harmonics * pitch_hz - first_hz), np.abs(harmonics * pitch_hz - second_hz))
-    amplitudes = harmonics**-0.5 * np.exp(-distance_hz / 300)
-    vowel = amplitudes @ np.sin(np.outer(harmonics, phase)) * np.hanning(n)
-    return np.asarray(vowel / np.sqrt(np.mean(vowel**2)))
 
 
 def _stretch(size: int, most: int, rng: Generator) -> slice:

@@ -50,9 +50,6 @@ class AugmentationConfig:
     whose brightness is relative to its loudest point."""
     device_gain_db: float = 0.0
     """Standard deviation of a smooth random frequency response, a stethoscope that was never met."""
-    voice_share: float = 0.0
-    """Share of samples with a made-up voice in them, whatever their class."""
-    voice_level_db: tuple[float, float] = (-6.0, 18.0)
     mask_share: float = 0.0
     """Share of samples with one band of mel rows and one stretch of frames painted over."""
     mask_rows: int = 8
@@ -118,8 +115,7 @@ class Config:
 def config_from_dict(fields: Mapping[str, Any]) -> Config:
     """The inverse of `Config.to_dict`, from JSON. Raises ValueError or TypeError for unknown or impossible fields."""
     augmentation = dict(fields["augmentation"])
-    for bounds in ("noise_snr_db", "voice_level_db"):
-        augmentation[bounds] = tuple(augmentation[bounds])
+    augmentation["noise_snr_db"] = tuple(augmentation["noise_snr_db"])
     nested = {
         "spec": FeatureSpec.from_dict(fields["spec"]),
         "datasets": tuple(DatasetConfig(**dataset) for dataset in fields["datasets"]),

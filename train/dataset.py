@@ -61,8 +61,6 @@ class TrainingImages(Dataset[tuple[NDArray[np.uint8], int]]):
             window = padding.repeat_pad(window, self._spec.window_samples, rng)
         if config.shift:
             window = augmentation.shift(window, rng)
-        if rng.random() < config.voice_share:
-            window = augmentation.add_voice(window, config.voice_level_db, self._spec.sample_rate_hz, rng)
         if config.device_gain_db:
             window = augmentation.colour_response(window, config.device_gain_db, self._spec.sample_rate_hz, rng)
         if rng.random() < config.noise_share:

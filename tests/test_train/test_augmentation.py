@@ -86,21 +86,6 @@ def test_neighbouring_frequencies_get_neighbouring_gains() -> None:
     assert abs(20 * np.log10(spectrum[1000] / spectrum[1010])) < 0.5
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_voice_is_a_few_loud_harmonic_syllables_and_leaves_the_rest_alone(seed: int) -> None:
-    sound = 0.01 * generator(9).standard_normal(28000, dtype=np.float32)
-    voice = augmentation.add_voice(sound, (10.0, 10.0), RATE_HZ, generator(seed)) - sound
-    spoken = np.abs(voice) > 0
-    assert 0.02 < spoken.mean() < 0.6
-    spectrum = np.sort(np.abs(np.fft.rfft(voice)))[::-1]
-    assert spectrum[: spectrum.size // 4].sum() > 0.6 * spectrum.sum()
-    assert level_db(voice[spoken]) - level_db(sound) == pytest.approx(10, abs=3)
-
-
-def test_silence_gets_no_voice() -> None:
-    assert not augmentation.add_voice(np.zeros(28000, dtype=np.float32), (10.0, 10.0), RATE_HZ, generator()).any()
-
-
 def test_a_mask_covers_whole_rows_and_frames_with_the_mean_level() -> None:
     image = generator().integers(0, 200, (1, 64, 219), dtype=np.uint8)
     masked = augmentation.mask(image, most_rows=8, most_frames=24, rng=generator(1))
