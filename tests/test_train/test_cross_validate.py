@@ -1,0 +1,38 @@
+"""Cross-validation tests every patient once, by a network that never learnt from him."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from train.cross_validate import main
+
+
+@pytest.fixture(scope="module")
+def folds(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cross") / "validation"
+    assert main(["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(out), "--folds", "2"]) == 0
+    return out
+
+
+def test_every_cycle_is_answered_once(folds: Path) -> None:
+    report = json.loads((folds / "report.json").read_text(encoding="utf-8"))
+    assert (report["cycles"], report["patients"], report["extent"]) == (32, 8, "subset")
+    assert sum(map(sum, report["confusion"])) == 32
+
+
+def test_no_fold_learnt_from_or_selected_on_the_patients_it_tests(folds: Path) -> None:
+    tested: list[str] = []
+    for fold in range(2):
+        record = json.loads((folds / f"fold-{fold}" / "run.json").read_text(encoding="utf-8"))
+        sides = record["patients"]["icbhi"]
+        assert not set(sides["training"]) & set(sides["test"])
+        assert sides["validation"] == []
+        tested += sides["test"]
+    assert len(tested) == len(set(tested)) == 8
+
+
+def test_one_fold_is_refused(icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(tmp_path / "out"), "--folds", "1"]
+    assert main(arguments) == 2
+    assert "give 2 or more" in capsys.readouterr().err
