@@ -19,6 +19,8 @@ Float64 = NDArray[np.float64]
 
 BLOCK_SAMPLES = 64
 """Measured: longer blocks spend their time in `response`, shorter ones in carrying the memory."""
+BLOCKS_AT_ONCE = 220
+"""Measured: 110 KB of intermediates stay in cache; those of a whole window cost more in fresh pages."""
 FORGOTTEN = 1e-30
 """What is left of a memory beneath this share adds nothing to a float64 sum."""
 
@@ -59,23 +61,26 @@ def bandpass(chunk: NDArray[np.floating], state: Float64, design: Bandpass) -> t
     Parameters: `chunk` real [n], any n; `state` float64 [m] from `initial_state` or the previous call.
     Returns: float64 [n] and the state after it. Cutting a stream elsewhere changes the result by rounding only.
     """
+    filtered = np.empty(chunk.size)
     whole = chunk.size // BLOCK_SAMPLES * BLOCK_SAMPLES
-    blocks = np.asarray(chunk[:whole], dtype=np.float64).reshape(-1, BLOCK_SAMPLES)
-    filtered, state = _filter_blocks(blocks, state, design)
-    if whole == chunk.size:
-        return filtered, state
-    rest, state = _filter_short(np.asarray(chunk[whole:], dtype=np.float64), state, design)
-    return np.concatenate([filtered, rest]), state
+    for first in range(0, whole, BLOCKS_AT_ONCE * BLOCK_SAMPLES):
+        some = slice(first, min(first + BLOCKS_AT_ONCE * BLOCK_SAMPLES, whole))
+        blocks = chunk[some].astype(np.float64).reshape(-1, BLOCK_SAMPLES)
+        state = _fill_blocks(filtered[some].reshape(blocks.shape), blocks, state, design)
+    if whole < chunk.size:
+        filtered[whole:], state = _filter_short(chunk[whole:].astype(np.float64), state, design)
+    return filtered, state
 
 
-def _filter_blocks(blocks: Float64, state: Float64, design: Bandpass) -> tuple[Float64, Float64]:
+def _fill_blocks(filtered: Float64, blocks: Float64, state: Float64, design: Bandpass) -> Float64:
+    """Filter `blocks` [n, block] into `filtered`; returns the state after them."""
     memories = np.concatenate([state[np.newaxis], blocks @ design.absorb.T])
     for doubling, carry in enumerate(design.carry):
         reach = 2**doubling
         memories[reach:] += memories[:-reach] @ carry
-    filtered = blocks @ design.response.T
+    np.matmul(blocks, design.response.T, out=filtered)
     filtered += memories[:-1] @ design.observe.T
-    return filtered.reshape(-1), memories[-1]
+    return np.asarray(memories[-1])
 
 
 def _filter_short(samples: Float64, state: Float64, design: Bandpass) -> tuple[Float64, Float64]:

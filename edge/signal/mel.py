@@ -16,8 +16,8 @@ Float32 = NDArray[np.float32]
 
 POWER_FLOOR = 1e-10
 """librosa's `amin`: keeps the logarithm of silence finite."""
-FRAMES_AT_ONCE = 32
-"""Measured: 64 KB of intermediates stay in cache; a whole window's cost more in fresh pages than in arithmetic."""
+FRAMES_AT_ONCE = 56
+"""Measured: 112 KB of intermediates stay in cache; a whole window's cost more in fresh pages than in arithmetic."""
 
 
 def mel_levels_db(window: Float32, spec: FeatureSpec) -> Float32:
@@ -36,14 +36,16 @@ def mel_power(window: Float32, spec: FeatureSpec) -> Float32:
     """Power in each mel band, float [n_mels, frames]; frames are centred, with silence beyond both ends (librosa's
     default).
     """
-    beyond = np.zeros(spec.n_fft // 2, window.dtype)
-    frames = sliding_window_view(np.concatenate([beyond, window, beyond]), spec.n_fft)[:: spec.hop_samples]
+    # float64 costs little here and keeps bands 80 dB down within 1e-4 dB; a float32 transform errs by 1e-3 dB.
+    padded = np.zeros(window.size + 2 * (spec.n_fft // 2))
+    padded[spec.n_fft // 2 :][: window.size] = window
+    frames = sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
     power = np.empty((len(frames), 1 + spec.n_fft // 2), window.dtype)
     for first in range(0, len(frames), FRAMES_AT_ONCE):
         some = slice(first, first + FRAMES_AT_ONCE)
-        # float64 costs nothing here and keeps bands 80 dB down within 1e-4 dB; a float32 transform errs by 1e-3 dB.
-        spectra = np.fft.rfft(frames[some] * hann_window(spec.n_fft), axis=1)
-        power[some] = np.square(spectra.real) + np.square(spectra.imag)
+        parts = np.fft.rfft(frames[some] * hann_window(spec.n_fft), axis=1).view(np.float64)
+        parts *= parts
+        power[some] = parts[:, 0::2] + parts[:, 1::2]
     return mel_filterbank(spec) @ power.T
 
 

@@ -17,8 +17,8 @@ UInt16 = NDArray[np.uint16]
 
 ONE = 2048
 """Weights are in 1/2048, as in OpenCV (INTER_RESIZE_COEF_BITS = 11)."""
-ROWS_AT_ONCE = 48
-"""Measured: intermediates of so many rows stay in cache; those of a whole plane cost more in fresh pages."""
+PIXELS_AT_ONCE = 1 << 15
+"""Measured: intermediates of so many pixels stay in cache; those of a whole plane cost more in fresh pages."""
 
 
 def enlarge(planes: UInt8, factor: int) -> UInt8:
@@ -34,9 +34,10 @@ def stretch_rows(planes: UInt8, rows: int) -> UInt8:
     """`planes`, uint8 [channels, height, width], as uint8 [channels, rows, width]; pixel centres are aligned."""
     above, below, weight = _row_taps(planes.shape[1], rows)
     stretched = np.empty((len(planes), rows, planes.shape[2]), np.uint8)
+    rows_at_once = max(1, PIXELS_AT_ONCE // planes.shape[2])
     for plane, tall in zip(planes, stretched, strict=True):
-        for first in range(0, rows, ROWS_AT_ONCE):
-            some = slice(first, first + ROWS_AT_ONCE)
+        for first in range(0, rows, rows_at_once):
+            some = slice(first, first + rows_at_once)
             quarters = _weighted_rows(plane.take(above[some], axis=0).astype(np.uint16), ONE - weight[some])
             quarters += _weighted_rows(plane.take(below[some], axis=0).astype(np.uint16), weight[some])
             tall[some] = _rounded(quarters)
