@@ -1,7 +1,7 @@
 """The Butterworth band-pass over a stream, without a Python loop over samples.
 
 A cascade of second-order sections is a linear system with ten numbers of memory. Over a block of samples its output is
-`response @ block + observe @ memory`, two matrix products that BLAS does at once for many blocks. The memory itself
+`block @ response + memory @ observe`, two matrix products that BLAS does at once for many blocks. The memory itself
 goes from block to block as a prefix sum, in rounds that each double how far back it reaches. Shorter blocks use the
 leading part of the same matrices, so no sample waits for a block to fill.
 """
@@ -21,30 +21,30 @@ BLOCK_SAMPLES = 64
 """Measured: longer blocks spend their time in `response`, shorter ones in carrying the memory."""
 BLOCKS_AT_ONCE = 220
 """Measured: 110 KB of intermediates stay in cache; those of a whole window cost more in fresh pages."""
-FORGOTTEN = 1e-30
+FORGOTTEN = 1e-18
 """What is left of a memory beneath this share adds nothing to a float64 sum."""
 
 
 @dataclass(frozen=True)
 class Bandpass:
     """A designed filter: matrices of its linear system over one block of `BLOCK_SAMPLES` (m = memory size, 2 a
-    section).
+    section), all to be multiplied by rows of samples or memory from the left.
     """
 
     response: Float64
-    """[block, block] lower triangular Toeplitz: the impulse response."""
+    """[block, block] upper triangular Toeplitz: the impulse response."""
     observe: Float64
-    """[block, m]: what the memory adds to each sample of the block."""
+    """[m, block]: what the memory adds to each sample of the block."""
     absorb: Float64
-    """[m, block]: what each sample of the block adds to the memory after it."""
+    """[block, m]: what each sample of the block adds to the memory after it."""
     advance: Float64
     """[block + 1, m, m]: the memory after k samples of silence."""
     carry: tuple[Float64, ...]
-    """[m, m] each, transposed: the memory after 1, 2, 4, ... blocks of silence, until it is forgotten."""
+    """[m, m] each: the memory after 1, 2, 4, ... blocks of silence, until it is forgotten."""
 
     def initial_state(self) -> Float64:
         """The memory of a filter that has heard only silence, float64 [m]."""
-        return np.zeros(self.observe.shape[1])
+        return np.zeros(len(self.observe))
 
 
 def design_bandpass(order: int, low_hz: float, high_hz: float, sample_rate_hz: float) -> Bandpass:
@@ -74,19 +74,19 @@ def bandpass(chunk: NDArray[np.floating], state: Float64, design: Bandpass) -> t
 
 def _fill_blocks(filtered: Float64, blocks: Float64, state: Float64, design: Bandpass) -> Float64:
     """Filter `blocks` [n, block] into `filtered`; returns the state after them."""
-    memories = np.concatenate([state[np.newaxis], blocks @ design.absorb.T])
+    memories = np.concatenate([state[np.newaxis], blocks @ design.absorb])
     for doubling, carry in enumerate(design.carry):
         reach = 2**doubling
         memories[reach:] += memories[:-reach] @ carry
-    np.matmul(blocks, design.response.T, out=filtered)
-    filtered += memories[:-1] @ design.observe.T
+    np.matmul(blocks, design.response, out=filtered)
+    filtered += memories[:-1] @ design.observe
     return np.asarray(memories[-1])
 
 
 def _filter_short(samples: Float64, state: Float64, design: Bandpass) -> tuple[Float64, Float64]:
     count = samples.size
-    filtered = design.response[:count, :count] @ samples + design.observe[:count] @ state
-    return filtered, design.advance[count] @ state + design.absorb[:, -count:] @ samples
+    filtered = samples @ design.response[:count, :count] + state @ design.observe[:, :count]
+    return filtered, state @ design.advance[count] + samples @ design.absorb[-count:]
 
 
 def _cascade(sos: Float64) -> tuple[Float64, Float64, Float64, float]:
@@ -108,16 +108,18 @@ def _over_a_block(transition: Float64, drive: Float64, output: Float64, through:
     powers = [np.eye(len(transition))]
     for _ in range(BLOCK_SAMPLES):
         powers.append(transition @ powers[-1])
-    advance = np.array(powers)
-    observe, absorb = output @ advance[:-1], (advance[:-1] @ drive)[::-1].T
-    impulse = np.concatenate([[through], observe[:-1] @ drive])
-    lag = np.subtract.outer(np.arange(BLOCK_SAMPLES), np.arange(BLOCK_SAMPLES))
+    before = np.array(powers[:-1])
+    observe, absorb = (output @ before).T, (before @ drive)[::-1]
+    impulse = np.concatenate([[through], drive @ observe[:, :-1]])
+    lag = np.arange(BLOCK_SAMPLES) - np.arange(BLOCK_SAMPLES)[:, np.newaxis]
     response = np.where(lag >= 0, impulse[np.abs(lag)], 0.0)
-    return Bandpass(response, observe, np.ascontiguousarray(absorb), advance, _doublings(advance[-1]))
+    advance = np.ascontiguousarray(np.swapaxes(powers, 1, 2))
+    observe, absorb = np.ascontiguousarray(observe), np.ascontiguousarray(absorb)
+    return Bandpass(response, observe, absorb, advance, _doublings(advance[-1]))
 
 
 def _doublings(over_a_block: Float64) -> tuple[Float64, ...]:
-    powers = [np.ascontiguousarray(over_a_block.T)]
+    powers = [over_a_block]
     while np.abs(powers[-1]).max() > FORGOTTEN:
         powers.append(powers[-1] @ powers[-1])
     return tuple(powers[:-1])
