@@ -59,7 +59,7 @@ def hann_window(length: int) -> NDArray[np.float64]:
 def mel_filterbank(spec: FeatureSpec) -> Float32:
     """Triangular bands of equal area, float32 [n_mels, 1 + n_fft / 2] (Slaney's Auditory Toolbox, as in librosa)."""
     edges_mel = np.linspace(_mel_from_hz(spec.mel_low_hz), _mel_from_hz(spec.mel_high_hz), spec.n_mels + 2)
-    edges_hz = _hz_from_mel(edges_mel)
+    edges_hz = _hz_from_mel(np.asarray(edges_mel, np.float64))
     bins_hz = np.arange(1 + spec.n_fft // 2) * spec.sample_rate_hz / spec.n_fft
     low, centre, high = edges_hz[:-2, np.newaxis], edges_hz[1:-1, np.newaxis], edges_hz[2:, np.newaxis]
     triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))

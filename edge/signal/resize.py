@@ -89,8 +89,8 @@ def _weighted(wide: NDArray[np.uint32], weight: int) -> UInt16:
 
 def _weighted_rows(levels: UInt16, weight: UInt16) -> UInt16:
     """Each row of `levels` times its weight, in quarters of a level; overwrites `levels`."""
-    product = levels * (weight >> 3)
-    levels *= weight & 7
+    product = levels * (weight >> np.uint16(3))
+    levels *= weight & np.uint16(7)
     levels >>= 3
     product += levels
     product >>= 6

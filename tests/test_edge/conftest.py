@@ -54,7 +54,8 @@ def breathing() -> Breathing:
         times_s = np.arange(round(duration_s * sample_rate_hz)) / sample_rate_hz
         noise = np.random.default_rng(seed).standard_normal(times_s.size)
         tone = np.sin(2 * np.pi * (200 + 30 * times_s) * times_s)
-        return (0.05 * (1.2 + np.sin(2 * np.pi * times_s / 3.5)) * (0.5 * noise + tone)).astype(np.float32)
+        swell = 0.05 * (1.2 + np.sin(2 * np.pi * times_s / 3.5))
+        return np.asarray(swell * (0.5 * noise + tone), dtype=np.float32)
 
     return sound
 

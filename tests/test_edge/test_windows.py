@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge.signal.padding import repeat_to_length
 from edge.signal.spec import COMPACT
 from edge.signal.windows import Slider, Window, finish_sliding, slide, windows_from_cycle
 
 
-def ramp(length: int) -> np.ndarray:
+def ramp(length: int) -> NDArray[np.float32]:
     return np.arange(length, dtype=np.float32)
 
 

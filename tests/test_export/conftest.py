@@ -149,4 +149,4 @@ def breath(label: int, rng: np.random.Generator) -> NDArray[np.float32]:
         sound[rng.integers(0, n, 12)] += 0.8
     if label // 2:
         sound += 0.3 * np.sin(2 * np.pi * 400 * time_s)
-    return sound.astype(np.float32)
+    return np.asarray(sound, dtype=np.float32)

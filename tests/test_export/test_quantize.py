@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 
 from export import quantize
 from export.calibration import Calibration, load_calibration, save_calibration
@@ -23,7 +24,7 @@ def variant(request: pytest.FixtureRequest) -> Variant:
     return found
 
 
-def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+def constants(model: onnx.ModelProto) -> dict[str, NDArray[np.generic]]:
     return {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
 
 

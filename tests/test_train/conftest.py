@@ -27,7 +27,7 @@ def breath(label: int, sample_rate_hz: int, rng: np.random.Generator) -> NDArray
         sound[rng.integers(0, n, 12)] += 0.8
     if label in (2, 3):
         sound += 0.3 * np.sin(2 * np.pi * 400 * time_s)
-    return sound.astype(np.float32)
+    return np.asarray(sound, dtype=np.float32)
 
 
 def write_icbhi_recording(folder: Path, name: str, labels: list[int], sample_rate_hz: int, suffix: str) -> None:
