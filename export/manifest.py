@@ -40,6 +40,16 @@ class PackedFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True)
+class Metrics:
+    """Reports of what the model does, as JSON objects."""
+
+    comparison: Mapping[str, Any]
+    """Of `export.compare`, on this checkpoint and these files."""
+    cross_validation: Mapping[str, Any] | None = None
+    """Of `train.cross_validate`, on the recipe: what to expect on patients that nothing was selected on."""
+
+
 def read_packed_file(path: Path) -> PackedFile:
     """A graph exported by this project, with its bytes. Raises GraphError."""
     model, metadata = load_model(path)
@@ -47,7 +57,7 @@ def read_packed_file(path: Path) -> PackedFile:
 
 
 def build_manifest(
-    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], comparison: Mapping[str, Any]
+    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], metrics: Metrics
 ) -> dict[str, Any]:
     """The manifest of a bundle for `device`. Raises PackError where the parts do not belong together."""
     _check_together(files, device)
@@ -60,7 +70,7 @@ def build_manifest(
         "feature_fingerprint": first.spec.fingerprint(),
         "input": {"mean": list(first.input_mean), "std": list(first.input_std), "where": NORMALISATION},
         "files": {file.name: _file_entry(file) for file in files},
-        "metrics": metrics_from_comparison(files, comparison),
+        "metrics": merged_metrics(files, metrics),
         "training_run": dict(training_run),
         "export": {
             "checkpoint_sha256": first.checkpoint_sha256,
@@ -73,12 +83,12 @@ def build_manifest(
     }
 
 
-def metrics_from_comparison(files: Sequence[PackedFile], comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of the checkpoint and of every packed file, with the data they were measured on.
+def merged_metrics(files: Sequence[PackedFile], metrics: Metrics) -> dict[str, Any]:
+    """Figures of the checkpoint, of every packed file and of the recipe, with the data they were measured on.
 
     Raises PackError where the comparison was made with other files or found one that must not be released.
     """
-    measured = comparison.get("models", {})
+    comparison, measured = metrics.comparison, metrics.comparison["models"]
     for file in files:
         if measured.get(file.name, {}).get("sha256") != file.sha256:
             raise PackError(f"{file.path}: the comparison was not made with this file; run export.compare on it again")
@@ -89,7 +99,12 @@ def metrics_from_comparison(files: Sequence[PackedFile], comparison: Mapping[str
         name: {key: value for key, value in entry.items() if key not in UNREPEATABLE}
         for name, entry in measured.items()
     }
-    return {"measured_on": comparison["data"], "models": kept}
+    merged = {"measured_on": comparison["data"], "models": kept}
+    if metrics.cross_validation is None:
+        return merged
+    # Its `model` is a path on the machine that ran it.
+    crossed = {key: value for key, value in metrics.cross_validation.items() if key != "model"}
+    return {**merged, "cross_validation": crossed}
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:

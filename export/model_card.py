@@ -57,6 +57,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         figures="\n\n".join(
             _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
         ),
+        expectation=_expectation(metrics.get("cross_validation")),
         differences=_differences_table(metrics["models"]),
         confusions="\n\n".join(_confusion_table(dataset, manifest) for dataset in metrics["measured_on"]),
     )
@@ -132,6 +133,20 @@ def _figures_table(dataset: str, metrics: Mapping[str, Any], files: Sequence[str
     for device in figures[_REFERENCE]["devices"]:
         rows.append(_figures_row(device, [held["devices"][device] for held in figures.values()]))
     return table(heading, rows)
+
+
+def _expectation(crossed: Mapping[str, Any] | None) -> str:
+    if crossed is None:
+        return "Not measured: no cross-validation was made with this recipe."
+    text = (
+        f"The recipe in cross-validation over all {crossed['patients']} patients of {crossed['dataset']} "
+        f"({crossed['extent']}), each answered by a network that never heard him and with nothing selected on him. "
+        "Calling everything normal gives a Score of 50."
+    )
+    rows = [_figures_row("**all**", [crossed])]
+    rows += [_figures_row(device, [held]) for device, held in crossed["devices"].items()]
+    heading = [crossed["dataset"], "patients", "cycles N/C/W/B", "float32 Score / Sp / Se"]
+    return f"{_wrapped(text)}\n\n{table(heading, rows)}"
 
 
 def _figures_row(title: str, held: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from edge.bundle import MANIFEST_NAME, load_bundle
 from edge.errors import BundleError
 from export.errors import ExportError, PackError
-from export.manifest import PackedFile, build_manifest, manifest_bytes, read_packed_file
+from export.manifest import Metrics, PackedFile, build_manifest, manifest_bytes, read_packed_file
 from export.model_card import MODEL_CARD_NAME, model_card
 from export.staging import staged_folder
 from train.checkpoint import WEIGHTS_FILE, load_checkpoint
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
     arguments = build_parser().parse_args(argv)
     try:
-        model_id = pack(arguments.checkpoint, arguments.onnx, arguments.comparison, arguments.device, arguments.output)
+        metrics = read_metrics(arguments.comparison, arguments.cross_validation)
+        model_id = pack(arguments.checkpoint, arguments.onnx, metrics, arguments.device, arguments.output)
     except (ExportError, TrainError, BundleError) as error:
         print(f"pack: {error}", file=sys.stderr)
         return 2
@@ -46,17 +47,20 @@ def build_parser() -> argparse.ArgumentParser:
         "--onnx", type=Path, nargs="+", required=True, metavar="FILE", help="graphs that the device may run"
     )
     parser.add_argument("--comparison", type=Path, required=True, metavar="FILE.json", help="report of export.compare")
+    parser.add_argument(
+        "--cross-validation", type=Path, metavar="FILE.json", help="report of train.cross_validate, for the model card"
+    )
     parser.add_argument("--device", default="common", help="stethoscope profile, or common (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     return parser
 
 
-def pack(checkpoint_folder: Path, graphs: Sequence[Path], comparison_path: Path, device: str, output: Path) -> str:
+def pack(checkpoint_folder: Path, graphs: Sequence[Path], metrics: Metrics, device: str, output: Path) -> str:
     """Write the bundle and return its model id. Raises PackError, GraphError, CheckpointError."""
     checkpoint = load_checkpoint(checkpoint_folder)
     files = [read_packed_file(path) for path in sorted(graphs, key=lambda path: path.name)]
     _check_checkpoint(files, checkpoint_folder)
-    manifest = build_manifest(files, device, checkpoint.training_run, _read_comparison(comparison_path))
+    manifest = build_manifest(files, device, checkpoint.training_run, metrics)
     card = model_card(manifest, describe_network(checkpoint.network))
     with staged_folder(output, marker=MANIFEST_NAME) as folder:
         for file in files:
@@ -65,6 +69,14 @@ def pack(checkpoint_folder: Path, graphs: Sequence[Path], comparison_path: Path,
         (folder / MODEL_CARD_NAME).write_text(card, encoding="utf-8")
         # The device's own check, before anything stands under the final name.
         return load_bundle(folder).model_id
+
+
+def read_metrics(comparison: Path, cross_validation: Path | None) -> Metrics:
+    """The reports that a bundle's figures come from. Raises PackError."""
+    compared = _read_report(comparison, "export.compare --report", {"data", "models", "objections"})
+    if cross_validation is None:
+        return Metrics(compared)
+    return Metrics(compared, _read_report(cross_validation, "train.cross_validate", {"dataset", "split", "confusion"}))
 
 
 def describe_network(network: NetworkConfig) -> str:
@@ -80,16 +92,14 @@ def _check_checkpoint(files: Sequence[PackedFile], folder: Path) -> None:
             raise PackError(f"{file.path}: was not exported from {folder}; export it again from this checkpoint")
 
 
-def _read_comparison(path: Path) -> dict[str, Any]:
+def _read_report(path: Path, command: str, keys: set[str]) -> dict[str, Any]:
     try:
-        comparison = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PackError(
-            f"{path}: cannot be read as a comparison ({error}); make it with export.compare --report"
-        ) from None
-    if not isinstance(comparison, dict) or not {"data", "models", "objections"} <= comparison.keys():
-        raise PackError(f"{path}: is not a report of export.compare; make it with export.compare --report")
-    return comparison
+        raise PackError(f"{path}: cannot be read as a report ({error}); make it with {command}") from None
+    if not isinstance(report, dict) or not keys <= report.keys():
+        raise PackError(f"{path}: is not a report of {command}; make it with that")
+    return report
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from export.errors import CalibrationError, ExportError, GraphError
 from export.graph import FIRST_CONVOLUTION, head_layers, layer_names
 from export.onnx_metadata import OnnxMetadata, load_model, write_metadata
 from export.ranges import METHODS, RangeRule, measure_ranges
+from export.rounding import keep_filter_sums
 from export.staging import staged_file
 
 
@@ -128,6 +129,7 @@ def quantize(
         facts = {
             **rule.to_dict(),
             "float_layers": chosen,
+            "filter_sums_kept": [] if FIRST_CONVOLUTION in chosen else [FIRST_CONVOLUTION],
             "calibration": {**calibration.provenance, **_extent(calibration), "sha256": digest},
         }
         write_metadata(
@@ -151,6 +153,8 @@ def quantized_model(
         raise GraphError(
             f"{model_path}: has no layer {', '.join(unknown)}; its layers are {', '.join(layer_names(model))}"
         )
+    if FIRST_CONVOLUTION not in float_layers:
+        keep_filter_sums(model)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,

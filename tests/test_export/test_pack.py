@@ -84,6 +84,22 @@ def test_model_card_holds_the_figures_and_what_must_not_be_done(arguments: list[
     assert "$" not in card
 
 
+def test_cross_validation_reaches_the_manifest_and_the_card(
+    arguments: list[str], comparison_path: Path, tmp_path: Path
+) -> None:
+    held = json.loads(comparison_path.read_text())["models"]["pytorch"]["figures"]["icbhi"]
+    report = {**held, "model": "4 folds in runs/cross", "dataset": "icbhi", "extent": "subset", "split": "kfold-*-of-4"}
+    (tmp_path / "cross.json").write_text(json.dumps({**report, "patients": 70, "score": 0.1234}))
+    crossed = ["--cross-validation", str(tmp_path / "cross.json")]
+    assert pack.main([*arguments, str(tmp_path / "common"), *crossed]) == 0
+    found = json.loads((tmp_path / "common" / "manifest.json").read_text())["metrics"]["cross_validation"]
+    assert (found["score"], found["patients"]) == (0.1234, 70)
+    assert "model" not in found
+    card = (tmp_path / "common" / "MODEL_CARD.md").read_text()
+    assert "all 70 patients of icbhi (subset)" in card
+    assert "12.3 / " in card
+
+
 KILLED_BEFORE_THE_RENAME = """
 import os, signal, sys
 from export import pack
