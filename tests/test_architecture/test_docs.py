@@ -54,6 +54,14 @@ def test_each_training_and_export_command_parses(repository: Path) -> None:
             assert parsed.recipe in importlib.import_module("train.recipes").RECIPES
 
 
+def test_the_readme_repeats_figures_of_the_model_card_and_no_others(repository: Path) -> None:
+    rows = re.findall(r"^\| (?:ICBHI|SPRSound).*", (repository / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    figures = {" / ".join(re.findall(r"\d+\.\d", row)) for row in rows}
+    card = (repository / "models" / "common" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert len(figures) == 3
+    assert {triple for triple in figures if triple not in card} == set()
+
+
 @pytest.mark.parametrize("document", [*DOCUMENTS, "ARCHITECTURE.md"])
 def test_each_linked_file_exists(repository: Path, document: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (repository / document).read_text(encoding="utf-8"))
