@@ -39,7 +39,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
     """Markdown; `network` describes the architecture in a few words."""
     run, metrics = manifest["training_run"], manifest["metrics"]
     template = Template(resources.files("export").joinpath(TEMPLATE_NAME).read_text(encoding="utf-8"))
-    return template.substitute(
+    text = template.substitute(
         device=manifest["device"],
         network=network,
         window_s=f"{manifest['feature_spec']['window_s']:g}",
@@ -52,7 +52,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         files="\n".join(_file_row(name, entry) for name, entry in manifest["files"].items()),
         quantization=_quantization(manifest["export"]["quantization"]),
         data=_data_table(run),
-        datasets="\n\n".join(_wrapped(DATASETS[name, found["extent"]]) for name, found in run.get("data", {}).items()),
+        datasets="\n\n".join(DATASETS[name, found["extent"]] for name, found in run.get("data", {}).items()),
         measured_on=_validation_sentence(metrics["measured_on"]),
         figures="\n\n".join(
             _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
@@ -61,6 +61,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         differences=_differences_table(metrics["models"]),
         confusions="\n\n".join(_confusion_table(dataset, manifest) for dataset in metrics["measured_on"]),
     )
+    return "\n\n".join(_wrapped(block) if _is_prose(block) else block for block in text.split("\n\n"))
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -72,6 +73,10 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def percent(share: float | None) -> str:
     """A share in percent; a dash where there was nothing to measure it on."""
     return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _is_prose(block: str) -> bool:
+    return not block.startswith(("#", "|", "- "))
 
 
 def _wrapped(text: str) -> str:
@@ -106,7 +111,7 @@ def _quantization(by_file: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [f"`{name}`", f"`{layer}`", why] for name in by_file for layer, why in by_file[name]["float_layers"].items()
     ]
-    return f"{_wrapped(ranges)}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
+    return f"{ranges}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
 
 
 def _data_table(run: Mapping[str, Any]) -> str:
@@ -140,13 +145,13 @@ def _expectation(crossed: Mapping[str, Any] | None) -> str:
         return "Not measured: no cross-validation was made with this recipe."
     text = (
         f"The recipe in cross-validation over all {crossed['patients']} patients of {crossed['dataset']} "
-        f"({crossed['extent']}), each answered by a network that never heard him and with nothing selected on him. "
-        "Calling everything normal gives a Score of 50."
+        f"({crossed['extent']}): every patient is answered by a network that never heard them, and nothing was "
+        "selected on them. Calling everything normal gives a Score of 50."
     )
     rows = [_figures_row("**all**", [crossed])]
     rows += [_figures_row(device, [held]) for device, held in crossed["devices"].items()]
     heading = [crossed["dataset"], "patients", "cycles N/C/W/B", "float32 Score / Sp / Se"]
-    return f"{_wrapped(text)}\n\n{table(heading, rows)}"
+    return f"{text}\n\n{table(heading, rows)}"
 
 
 def _figures_row(title: str, held: Sequence[Mapping[str, Any]]) -> list[str]:
