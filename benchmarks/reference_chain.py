@@ -27,10 +27,12 @@ class ReferenceChain:
 
     def image(self, samples: Float32) -> UInt8:
         """float32 [window_samples] at the features' rate -> uint8 `spec.image_shape`."""
-        levels = self._levels(scipy.signal.sosfilt(self.sections, samples).astype(np.float32))
+        levels = self.levels(samples)
         return self._colour_image(levels) if self.spec.layout == "colour" else self._level_image(levels)
 
-    def _levels(self, window: Float32) -> UInt8:
+    def levels(self, samples: Float32) -> UInt8:
+        """float32 [window_samples] at the features' rate -> uint8 [n_mels, frames]: SciPy's and librosa's part."""
+        window = scipy.signal.sosfilt(self.sections, samples).astype(np.float32)
         levels_db = librosa.power_to_db(self._mel_power(window), ref=np.max)
         floor, ceiling = levels_db.min(), levels_db.max()
         return np.asarray((levels_db - floor) / (ceiling - floor) * 255, dtype=np.uint8)

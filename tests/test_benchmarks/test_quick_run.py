@@ -32,7 +32,7 @@ def test_the_quick_run_fills_every_table(
         "## `respire-edge score`",
         "## `respire-edge listen`",
     ]
-    for row in ("respirenet", "compact", "fp32.onnx", "1", "demo"):
+    for row in ("8-bit levels", "image, respirenet", "image, compact", "fp32.onnx", "1", "demo"):
         assert re.search(rf"^\| {re.escape(row)} \| .*\d", text, flags=re.MULTILINE), row
 
 
