@@ -42,11 +42,13 @@ def level_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """One channel, uint8 [1, n_mels, frames]: flipped, blank rows cut, brought back to `n_mels` rows."""
     upright = levels[::-1]
     kept = upright[clipped_rows(upright, spec) :]
-    return stretch_rows(kept[np.newaxis], len(levels))
+    return stretch_rows(kept, len(levels))[np.newaxis]
 
 
 def colour_image_from_levels(levels: UInt8, spec: FeatureSpec) -> UInt8:
     """The authors' picture, uint8 [3, rows, columns] in the order red, green, blue."""
-    enlarged = enlarge(magma().T.take(levels, axis=1), spec.enlargement)[:, ::-1]
-    kept = enlarged[:, clipped_rows(levels[::-1], spec) * spec.enlargement :]
-    return stretch_rows(kept, len(levels) * spec.enlargement)
+    upright = levels[::-1]
+    cut_rows = clipped_rows(upright, spec) * spec.enlargement
+    # One colour at a time: all three together leave the processor's cache.
+    enlarged = (enlarge(colour.take(upright), spec.enlargement) for colour in magma().T)
+    return np.stack([stretch_rows(plane[cut_rows:], len(plane)) for plane in enlarged])

@@ -21,39 +21,47 @@ PIXELS_AT_ONCE = 1 << 15
 """Measured: intermediates of so many pixels stay in cache; those of a whole plane cost more in fresh pages."""
 
 
-def enlarge(planes: UInt8, factor: int) -> UInt8:
-    """`planes`, uint8 [channels, height, width], `factor` times as high and as wide; pixel centres are aligned."""
-    channels, height, width = planes.shape
-    enlarged = np.empty((channels, height, factor, width * factor), np.uint8)
-    for wide, large in zip(_wide(planes.astype(np.uint16), factor), enlarged, strict=True):
-        _fill_tall(large, wide)
-    return enlarged.reshape(channels, height * factor, width * factor)
+def enlarge(plane: UInt8, factor: int) -> UInt8:
+    """`plane`, uint8 [height, width], `factor` times as high and as wide; pixel centres are aligned."""
+    height, width = plane.shape
+    wide = _wide(plane.astype(np.uint16), factor)
+    edged = np.concatenate([wide[:1], wide, wide[-1:]])
+    phases = [_phase(phase, factor) for phase in range(factor)]
+    wanted = {weight for _, second in phases for weight in (ONE - second, second) if second}
+    weighted = {weight: _weighted(edged.astype(np.uint32), weight) for weight in wanted}
+    tall = np.empty((height, factor, width * factor), np.uint8)
+    for phase, (first, weight) in enumerate(phases):
+        above, below = slice(first, first + height), slice(first + 1, first + 1 + height)
+        quarters = weighted[ONE - weight][above] + weighted[weight][below] if weight else edged[above] >> np.uint16(5)
+        tall[:, phase] = _rounded(quarters)
+    return tall.reshape(height * factor, width * factor)
 
 
-def stretch_rows(planes: UInt8, rows: int) -> UInt8:
-    """`planes`, uint8 [channels, height, width], as uint8 [channels, rows, width]; pixel centres are aligned."""
-    above, below, weight = _row_taps(planes.shape[1], rows)
-    stretched = np.empty((len(planes), rows, planes.shape[2]), np.uint8)
-    rows_at_once = max(1, PIXELS_AT_ONCE // planes.shape[2])
-    for plane, tall in zip(planes, stretched, strict=True):
-        for first in range(0, rows, rows_at_once):
-            some = slice(first, first + rows_at_once)
-            quarters = _weighted_rows(plane.take(above[some], axis=0).astype(np.uint16), ONE - weight[some])
-            quarters += _weighted_rows(plane.take(below[some], axis=0).astype(np.uint16), weight[some])
-            tall[some] = _rounded(quarters)
+def stretch_rows(plane: UInt8, rows: int) -> UInt8:
+    """`plane`, uint8 [height, width], as uint8 [rows, width]; pixel centres are aligned."""
+    height, width = plane.shape
+    above, below, weight = _row_taps(height, rows)
+    levels = plane.astype(np.uint16)
+    stretched = np.empty((rows, width), np.uint8)
+    rows_at_once = max(1, PIXELS_AT_ONCE // width)
+    for first in range(0, rows, rows_at_once):
+        some = slice(first, first + rows_at_once)
+        quarters = _weighted_rows(levels.take(above[some], axis=0), ONE - weight[some])
+        quarters += _weighted_rows(levels.take(below[some], axis=0), weight[some])
+        stretched[some] = _rounded(quarters)
     return stretched
 
 
-def _wide(planes: UInt16, factor: int) -> UInt16:
+def _wide(plane: UInt16, factor: int) -> UInt16:
     """Columns interpolated, in 1/128 of a level: OpenCV drops four of its eleven bits here, to fit 16-bit lanes."""
-    channels, height, width = planes.shape
-    edged = np.concatenate([planes[:, :, :1], planes, planes[:, :, -1:]], axis=2)
-    wide = np.empty((channels, height, width, factor), np.uint16)
+    height, width = plane.shape
+    edged = np.concatenate([plane[:, :1], plane, plane[:, -1:]], axis=1)
+    wide = np.empty((height, width, factor), np.uint16)
     for phase in range(factor):
         first, weight = _phase(phase, factor)
-        left, right = edged[:, :, first : first + width], edged[:, :, first + 1 : first + 1 + width]
-        wide[:, :, :, phase] = _mixed(left, right, weight) if weight else left << 7
-    return wide.reshape(channels, height, width * factor)
+        left, right = edged[:, first : first + width], edged[:, first + 1 : first + 1 + width]
+        wide[:, :, phase] = _mixed(left, right, weight) if weight else left << np.uint16(7)
+    return wide.reshape(height, width * factor)
 
 
 def _mixed(left: UInt16, right: UInt16, weight: int) -> UInt16:
@@ -65,19 +73,6 @@ def _mixed(left: UInt16, right: UInt16, weight: int) -> UInt16:
     mixed += left * np.uint16(left_high)
     mixed += right * np.uint16(right_high)
     return mixed
-
-
-def _fill_tall(tall: UInt8, wide: UInt16) -> None:
-    """Rows interpolated: `wide` [height, width] into `tall` [height, factor, width]."""
-    height, factor, _ = tall.shape
-    edged = np.concatenate([wide[:1], wide, wide[-1:]])
-    phases = [_phase(phase, factor) for phase in range(factor)]
-    wanted = {weight for _, second in phases for weight in (ONE - second, second) if second}
-    weighted = {weight: _weighted(edged.astype(np.uint32), weight) for weight in wanted}
-    for phase, (first, weight) in enumerate(phases):
-        above, below = slice(first, first + height), slice(first + 1, first + 1 + height)
-        quarters = weighted[ONE - weight][above] + weighted[weight][below] if weight else edged[above] >> np.uint16(5)
-        tall[:, phase] = _rounded(quarters)
 
 
 def _weighted(wide: NDArray[np.uint32], weight: int) -> UInt16:
