@@ -5,6 +5,8 @@ An environment is ready when a check has seen its libraries work together, and s
 pyproject.toml or the Python change.
 """
 
+from __future__ import annotations  # so that a Python that is too old gets as far as being told so
+
 import argparse
 import ctypes.util
 import hashlib

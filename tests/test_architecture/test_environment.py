@@ -63,3 +63,17 @@ def test_a_python_without_ensurepip_names_the_package_to_install(
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(environment.UnreadyError, match=r"sudo apt install python3-venv python3\.\d+-venv"):
         environment.refuse_unfit_python()
+
+
+@pytest.mark.parametrize(("library", "noted"), [(None, True), ("libportaudio.so.2", False)])
+def test_a_missing_portaudio_is_noted_with_the_package_to_install(
+    environment: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    library: str | None,
+    noted: bool,
+) -> None:
+    monkeypatch.setattr(environment.sys, "platform", "linux")
+    monkeypatch.setattr(environment.ctypes.util, "find_library", lambda name: library)
+    environment.note_missing_portaudio()
+    assert ("sudo apt install libportaudio2" in capsys.readouterr().err) == noted
