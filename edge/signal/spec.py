@@ -40,7 +40,7 @@ class FeatureSpec:
     dynamic_range_db: float = 80.0
     """librosa's `top_db`: what lies further beneath the loudest point is raised to this floor."""
     blank_grey_level: int = 10
-    """A pixel whose colour is darker than this (0 to 255) is blank."""
+    """A pixel whose colour is darker than this (0 to 255) is blank; 0 switches clipping off."""
     blank_share: float = 0.8
     """A row is blank when at least this share of its pixels is."""
     enlargement: int = 3

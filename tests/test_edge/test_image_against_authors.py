@@ -4,6 +4,7 @@ matplotlib's magma.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,17 @@ def test_any_number_of_blank_rows_is_cut_as_the_authors_cut(blank_rows: int) -> 
     np.testing.assert_array_equal(
         colour_image_from_levels(levels, RESPIRENET).transpose(1, 2, 0), authors_image(levels)
     )
+
+
+@pytest.mark.parametrize("blank_rows", [0, 5])
+def test_without_clipping_the_image_is_the_authors_picture_uncut(blank_rows: int) -> None:
+    levels = np.random.default_rng(2).integers(60, 256, (64, 219), dtype=np.uint8)
+    levels[64 - blank_rows :] = 0
+    colour, level = (replace(spec, blank_grey_level=0) for spec in (RESPIRENET, COMPACT))
+    np.testing.assert_array_equal(
+        colour_image_from_levels(levels, colour).transpose(1, 2, 0), cv2.cvtColor(painted(levels, 3), cv2.COLOR_BGR2RGB)
+    )
+    np.testing.assert_array_equal(level_image_from_levels(levels, level)[0], levels[::-1])
 
 
 @pytest.mark.parametrize("share", [0.79, 0.8, 0.81])
