@@ -40,7 +40,7 @@ def enlarge(plane: UInt8, factor: int) -> UInt8:
 def stretch_rows(plane: UInt8, rows: int) -> UInt8:
     """`plane`, uint8 [height, width], as uint8 [rows, width]; pixel centres are aligned."""
     height, width = plane.shape
-    above, below, weight = _row_taps(height, rows)
+    above, below, weight = bilinear_taps(height, rows)
     levels = plane.astype(np.uint16)
     stretched = np.empty((rows, width), np.uint8)
     rows_at_once = max(1, PIXELS_AT_ONCE // width)
@@ -50,6 +50,18 @@ def stretch_rows(plane: UInt8, rows: int) -> UInt8:
         quarters += _weighted_rows(levels.take(below[some], axis=0), weight[some])
         stretched[some] = _rounded(quarters)
     return stretched
+
+
+@lru_cache(maxsize=256)
+def bilinear_taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], UInt16]:
+    """For each target row the two source rows around it, [target], and the second one's weight in 1/`ONE`, [target, 1];
+    beyond the ends both are the end.
+    """
+    position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
+    before = np.floor(position)
+    weight = np.rint((position - before) * ONE).astype(np.uint16)
+    first = before.astype(np.intp)
+    return np.clip(first, 0, source - 1), np.clip(first + 1, 0, source - 1), weight[:, np.newaxis]
 
 
 def _wide(plane: UInt16, factor: int) -> UInt16:
@@ -106,15 +118,3 @@ def _phase(phase: int, factor: int) -> tuple[int, int]:
     offset = (phase + 0.5) / factor - 0.5
     before = int(np.floor(offset))
     return before + 1, round((offset - before) * ONE)
-
-
-@lru_cache(maxsize=256)
-def _row_taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], UInt16]:
-    """For each target row the two source rows around it and the second one's weight, [target, 1]; beyond the ends both
-    are the end.
-    """
-    position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
-    before = np.floor(position)
-    weight = np.rint((position - before) * ONE).astype(np.uint16)
-    first = before.astype(np.intp)
-    return np.clip(first, 0, source - 1), np.clip(first + 1, 0, source - 1), weight[:, np.newaxis]
