@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
 from train.errors import CheckpointError
 from train.network import NetworkConfig, RespireNetwork
+from train.task import Task, labels_of, task_of
 
 SCHEMA = 1
 WEIGHTS_FILE = "weights.pt"
@@ -41,6 +41,16 @@ class Checkpoint:
     metrics: Mapping[str, Any]
     """Figures on the validation patients of each dataset."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the network's outputs."""
+        return labels_of(self.network.classes)
+
+    @property
+    def task(self) -> Task:
+        """What it was trained to answer."""
+        return task_of(self.network.classes)
+
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write both files, each replaced in one step.
@@ -57,7 +67,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "feature_fingerprint": checkpoint.spec.fingerprint(),
         "mean": list(checkpoint.mean),
         "std": list(checkpoint.std),
-        "labels": list(LABELS),
+        "labels": list(checkpoint.labels),
         "weights_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "training_run": dict(checkpoint.training_run),
         "metrics": dict(checkpoint.metrics),
@@ -83,7 +93,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             training_run=record["training_run"],
             metrics=record["metrics"],
         )
-        _check(folder, record, spec)
+        _check(folder, record, checkpoint)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / RECORD_FILE} does not describe a checkpoint: {error!r}") from None
     return checkpoint
@@ -126,9 +136,10 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _check(folder: Path, record: Mapping[str, Any], spec: FeatureSpec) -> None:
-    if record["labels"] != list(LABELS):
-        raise CheckpointError(f"{folder} has labels {record['labels']}, this code has {list(LABELS)}")
+def _check(folder: Path, record: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    spec = checkpoint.spec
+    if record["labels"] != list(checkpoint.labels):
+        raise CheckpointError(f"{folder} has labels {record['labels']}, this code has {list(checkpoint.labels)}")
     if record["feature_fingerprint"] != spec.fingerprint():
         raise CheckpointError(
             f"{folder} was trained on features {record['feature_fingerprint']}, this code makes {spec.fingerprint()}; "

@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
+from train.concatenation import Pairs
 from train.network import NetworkConfig
+from train.padding import Padding
+from train.task import TASK_LABELS, Task
+
+Protocol = Literal["patientwise", "published"]
+"""How the epoch is selected: on patients held back inside the training side or, as the field does, on the test side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,8 @@ class DatasetConfig:
     """The training side, by one of the names in `train.splits`."""
     validation_share: float = 0.2
     """Share of the training side's patients held back for selecting the epoch."""
+    device: str = ""
+    """Train and select on this stethoscope's recordings alone, by its token in ICBHI's file names; empty: on all."""
 
     def __post_init__(self) -> None:
         if self.share <= 0 or not 0 <= self.validation_share < 1:
@@ -32,28 +39,64 @@ class DatasetConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
-    """What is done to training sound and images; evaluation knows none of it."""
+    """What is done to training sound and images; evaluation knows none of it.
 
-    smart_padding: float = 1.0
-    """Share of samples padded by the paper's rule; the others by repetition, as on the device."""
+    A share is of all samples, each technique drawn for itself; by default all but padding are off. The authors' code
+    calls nlpaug for half of its samples, one technique for each: a share of 0.1 for each of five.
+    """
+
+    padding: Padding = "smart"
+    """How a window is filled: `smart` by the paper's rule (section 2); `zero` and `reflection`, which it is compared
+    with; `repetition`, as on the device. Joined cycles have no neighbours: where others are smart, these repeat."""
+    padding_share: float = 1.0
+    """Share of samples padded so; the others by repetition."""
     concatenation: float = 0.0
-    """Share of samples that are two cycles of one class joined (paper, section 2.1)."""
-    speed: float = 0.0
-    """Playing speed is drawn from 1 - speed to 1 + speed."""
-    shift: bool = False
-    """Whether the window starts anywhere in the padded sound, which is wrapped around."""
-    noise_share: float = 0.0
-    """Share of samples that get coloured noise."""
-    noise_snr_db: tuple[float, float] = (10.0, 40.0)
+    """Share of samples that are two cycles joined (paper, section 2.1)."""
+    concatenation_pairs: Pairs = "same_class"
+    """`same_class`: two of the sample's class, as in the paper; `released`: the mixed pairs of the authors' code."""
     join_gain_db: float = 0.0
-    """Loudness of a joined cycle against the first, drawn from -gain to +gain. Alone, loudness cannot reach the image,
-    whose brightness is relative to its loudest point."""
+    """Loudness of the second cycle joined against the first, drawn from -gain to +gain."""
+    speed: float = 0.0
+    """Playing speed is drawn from 1 - speed to 1 + speed; pitch goes with it (paper, "speed variation")."""
+    pitch_share: float = 0.0
+    """Share of samples with all frequencies moved, duration kept (paper, "pitch shift")."""
+    pitch_semitones: tuple[float, float] = (-1.0, 3.0)
+    """The authors' `PitchAug(factor=(-1, 3))`."""
+    vtlp_share: float = 0.0
+    """Share of samples with vocal tract length perturbed: low frequencies moved, the highest kept (Jaitly and Hinton,
+    2013; the authors' `VtlpAug`)."""
+    vtlp_factor: tuple[float, float] = (0.9, 1.1)
+    """What low frequencies are multiplied by: Jaitly and Hinton's range, and nlpaug's."""
+    loudness_share: float = 0.0
+    """Share of samples with one stretch louder or softer than the rest (the authors' `LoudnessAug`)."""
+    loudness_gain_db: tuple[float, float] = (-6.0, 6.0)
+    """Gain of the stretch; the authors' `factor=(0.5, 2)`."""
+    shift: bool = False
+    """Whether the window starts anywhere in the padded sound, which is wrapped around (paper, "random shifting")."""
+    noise_share: float = 0.0
+    """Share of samples that get noise between white and pink (paper, "noise addition")."""
+    noise_snr_db: tuple[float, float] = (10.0, 40.0)
+    """Signal-to-noise ratio; the authors' `NoiseAug` adds white noise of one level, whatever the sound's."""
     device_gain_db: float = 0.0
     """Standard deviation of a smooth random frequency response, a stethoscope that was never met."""
     mask_share: float = 0.0
     """Share of samples with one band of mel rows and one stretch of frames painted over."""
     mask_rows: int = 8
     mask_frames: int = 24
+
+    def __post_init__(self) -> None:
+        if self.padding not in get_args(Padding) or self.concatenation_pairs not in get_args(Pairs):
+            raise ValueError(
+                f"padding {self.padding!r} must be one of {', '.join(get_args(Padding))}, "
+                f"concatenation_pairs {self.concatenation_pairs!r} one of {', '.join(get_args(Pairs))}"
+            )
+        for name, value in vars(self).items():
+            if (name.endswith("_share") or name == "concatenation") and not 0 <= value <= 1:
+                raise ValueError(f"augmentation {name} {value} must lie in [0, 1]")
+            if isinstance(value, tuple) and (len(value) != 2 or value[0] > value[1]):
+                raise ValueError(f"augmentation {name} {value} must be a lower and an upper bound")
+        if not 0 <= self.speed < 1 or self.vtlp_factor[0] <= 0:
+            raise ValueError(f"speed {self.speed} must lie in [0, 1), vtlp_factor {self.vtlp_factor} above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +119,32 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FineTuningConfig:
+    """Stage 2: the common model trained further for one stethoscope. Defaults: the paper, "Implementation Details"."""
+
+    learning_rate: float = 1e-4
+    epochs: int = 50
+    samples_per_epoch: int = 0
+    """0: as many as the device has training cycles."""
+    other_datasets: bool = False
+    """Whether the recipe's other datasets stay beside the device's recordings, against forgetting."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that decides what a run learns, except the folders and the seed's value on the command line."""
 
     recipe: str
     spec: FeatureSpec
+    task: Task = "four_class"
+    protocol: Protocol = "patientwise"
+    """`published`: the epoch with the highest Score on the test side is kept, and the test windows are padded by the
+    paper's rule, which reads their labels. Both leak; the figures say so."""
     datasets: tuple[DatasetConfig, ...]
     network: NetworkConfig = field(default_factory=NetworkConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    fine_tuning: FineTuningConfig = field(default_factory=FineTuningConfig)
     class_shares: tuple[float, ...] = (0.25, 0.25, 0.25, 0.25)
     """How often each class is drawn; the paper's sampler is uniform."""
     initialisation: Literal["scratch", "imagenet", "checkpoint"] = "scratch"
@@ -97,8 +157,11 @@ class Config:
     """Processes that make images beside the one that trains; 0: none."""
 
     def __post_init__(self) -> None:
-        if len(self.class_shares) != len(LABELS) or min(self.class_shares) < 0 or not any(self.class_shares):
-            raise ValueError(f"class_shares {self.class_shares} must be {len(LABELS)} shares, not all 0")
+        classes = len(TASK_LABELS[self.task])
+        if len(self.class_shares) != classes or min(self.class_shares) < 0 or not any(self.class_shares):
+            raise ValueError(f"class_shares {self.class_shares} must be {classes} shares, not all 0")
+        if self.network.classes != classes:
+            raise ValueError(f"network.classes is {self.network.classes}, the task {self.task} has {classes}")
         if not self.datasets or len({dataset.name for dataset in self.datasets}) < len(self.datasets):
             raise ValueError("a run needs one or more different datasets")
         if self.epochs < 1 or self.batch_size < 2 or self.samples_per_epoch < 0:
@@ -114,14 +177,16 @@ class Config:
 
 def config_from_dict(fields: Mapping[str, Any]) -> Config:
     """The inverse of `Config.to_dict`, from JSON. Raises ValueError or TypeError for unknown or impossible fields."""
-    augmentation = dict(fields["augmentation"])
-    augmentation["noise_snr_db"] = tuple(augmentation["noise_snr_db"])
+    augmentation: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields["augmentation"].items()
+    }
     nested = {
         "spec": FeatureSpec.from_dict(fields["spec"]),
         "datasets": tuple(DatasetConfig(**dataset) for dataset in fields["datasets"]),
         "network": NetworkConfig(**fields["network"]),
         "augmentation": AugmentationConfig(**augmentation),
         "optimiser": OptimiserConfig(**fields["optimiser"]),
+        "fine_tuning": FineTuningConfig(**fields["fine_tuning"]),
         "class_shares": tuple(fields["class_shares"]),
     }
     return Config(**{**fields, **nested})

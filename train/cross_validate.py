@@ -1,9 +1,8 @@
-"""Figures over every patient of a dataset, each heard only by a network that never learnt from him.
+"""Cross-validation by patient: `python -m train.cross_validate --recipe NAME --data … --out DIR`.
 
-`python -m train.cross_validate --recipe joint --data icbhi=DIR --data sprsound=DIR --init CKPT --out DIR [--folds N]`
-
-One run folder per fold, so that a killed command goes on. Nothing is selected on the patients tested: a fold trains on
-all others to the recipe's end, and its last weights are taken.
+Every patient is tested once, by a network that never learnt from him: no epoch is selected, the last weights of each
+fold answer. With `--fine-tune` each fold's network is also trained further for each stethoscope (stage 2): only where
+that helps does a stethoscope deserve a model of its own. The same command goes on after a kill.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,49 +21,70 @@ from numpy.typing import NDArray
 from edge.errors import EdgeError
 from train.checkpoint import load_checkpoint, network_from_checkpoint
 from train.config import Config
-from train.cycles import Cycle, load_cycles
+from train.cycles import Cycle, CycleStore, LoadCycles
 from train.data import READERS, extent, folders_from_arguments
 from train.dataset import evaluation_images
-from train.errors import ConfigError, TrainError
+from train.errors import AbsentClassError, ConfigError, TrainError
 from train.evaluate import figures, text_from_report
-from train.loop import predict
-from train.run import build_parser as build_run_parser
-from train.run import config_from_arguments
-from train.run_folder import write_json
+from train.loop import accelerator, predict
+from train.recipes import fine_tuning
+from train.recording import Recording
+from train.run import add_recipe_arguments, config_from_arguments
+from train.run_folder import read_metrics, write_json
 from train.splits import patient_fold
+from train.task import cycles_for
 from train.training import train
+from train.two_stages import COMMON
 
 DEFAULT_FOLDS = 4
 """Each leaves two or three of the nine patients that the ICBHI subset has of a Litt3200."""
 
+FINE_TUNED = "fine_tuned"
 
-def cross_validate(
-    config: Config, data: Mapping[str, Path], out: Path, init: Path | None, folds: int
-) -> dict[str, Any]:
-    """Train `folds` times and return the figures of all out-of-fold answers together, on the recipe's first dataset.
 
-    Raises ConfigError for fewer than two folds, and as `train`.
-    """
-    if folds < 2:
-        raise ConfigError(f"--folds {folds}: give 2 or more")
-    dataset = config.datasets[0].name
-    recordings = READERS[dataset](data[dataset])
-    cycles: list[Cycle] = []
-    answers: list[NDArray[np.float32]] = []
-    for fold in range(folds):
-        train(fold_config(config, fold, folds), data, out / f"fold-{fold}", init)
-        checkpoint = load_checkpoint(out / f"fold-{fold}" / "last")
-        tested = load_cycles(patient_fold(recordings, fold, folds).test, config.spec, progress=True)
-        answers.append(predict(network_from_checkpoint(checkpoint), evaluation_images(tested, config.spec)))
-        cycles += tested
+@dataclass(frozen=True)
+class Study:
+    """What is cross-validated, and on what."""
+
+    config: Config
+    data: Mapping[str, Path]
+    out: Path
+    init: Path | None
+    folds: int
+    fine_tune: bool
+    load: LoadCycles
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Out-of-fold probabilities, float32 [number of cycles, classes], by the stage that gave them."""
+
+    cycles: list[Cycle]
+    by_stage: dict[str, list[NDArray[np.float32]]]
+    other_datasets: list[dict[str, Any]]
+    """Per fold, the last validation figures of the datasets that are trained on beside the one tested."""
+
+
+def cross_validate(study: Study) -> dict[str, Any]:
+    """Figures of all out-of-fold answers together, on the recipe's first dataset. Raises TrainError."""
+    if study.folds < 2:
+        raise ConfigError(f"--folds {study.folds}: give 2 or more")
+    dataset = study.config.datasets[0].name
+    recordings = READERS[dataset](study.data[dataset])
+    answers = Answers([], {COMMON: [], **({FINE_TUNED: []} if study.fine_tune else {})}, [])
+    for fold in range(study.folds):
+        _answer_fold(study, recordings, fold, answers)
     return {
-        "model": f"{folds} folds in {out}",
+        "model": f"{study.folds} folds in {study.out}",
         "dataset": dataset,
         "extent": extent(dataset, recordings),
-        "split": f"kfold-*-of-{folds}",
+        "split": f"kfold-*-of-{study.folds}",
         "recordings": len(recordings),
         "patients_trained_on": 0,
-        **figures(cycles, np.concatenate(answers)),
+        "seed": study.config.seed,
+        **_figures(answers, COMMON),
+        **({FINE_TUNED: _figures(answers, FINE_TUNED)} if study.fine_tune else {}),
+        "other_datasets": answers.other_datasets,
     }
 
 
@@ -73,12 +94,78 @@ def fold_config(config: Config, fold: int, folds: int) -> Config:
     return dataclasses.replace(config, datasets=(tested, *config.datasets[1:]))
 
 
+def _answer_fold(study: Study, recordings: Sequence[Recording], fold: int, answers: Answers) -> None:
+    config, folder = fold_config(study.config, fold, study.folds), study.out / f"fold-{fold}"
+    train(config, study.data, folder / COMMON, study.init, study.load)
+    test = patient_fold(recordings, fold, study.folds).test
+    tested = cycles_for(config.task, study.load(test, config.spec))
+    common = _answers_of(folder / COMMON / "last", tested)
+    answers.cycles.extend(tested)
+    answers.by_stage[COMMON].append(common)
+    answers.other_datasets.append(read_metrics(folder / COMMON)[-1]["validation"])
+    if study.fine_tune:
+        answers.by_stage[FINE_TUNED].append(_fine_tuned_answers(study, config, folder, tested, common))
+
+
+def _fine_tuned_answers(
+    study: Study, config: Config, folder: Path, tested: Sequence[Cycle], common: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Each device's cycles answered by its own stage 2; the common answers where a device lacks a class."""
+    answers = common.copy()
+    for device in sorted({cycle.device for cycle in tested}):
+        try:
+            train(fine_tuning(config, device), study.data, folder / device, folder / COMMON / "last", study.load)
+        except AbsentClassError as error:
+            print(f"fold {folder.name[-1]}, {device}: {error}; the common model answers", file=sys.stderr)
+            continue
+        own = np.array([cycle.device == device for cycle in tested])
+        mine = [cycle for cycle, chosen in zip(tested, own, strict=True) if chosen]
+        answers[own] = _answers_of(folder / device / "last", mine)
+    return answers
+
+
+def _answers_of(folder: Path, cycles: Sequence[Cycle]) -> NDArray[np.float32]:
+    checkpoint = load_checkpoint(folder)
+    network = network_from_checkpoint(checkpoint).to(accelerator())
+    return predict(network, evaluation_images(cycles, checkpoint.spec))
+
+
+def _figures(answers: Answers, stage: str) -> dict[str, Any]:
+    return figures(answers.cycles, np.concatenate(answers.by_stage[stage]))
+
+
+def spread(reports: Sequence[Mapping[str, Any]]) -> str:
+    """Mean and standard deviation over seeds of Score, Se, Sp and AUC, in percent, per stage and device."""
+    lines = [f"{'mean ± sd of ' + str(len(reports)) + ' seeds':30}{'Score':>13}{'Se':>13}{'Sp':>13}{'AUC':>13}"]
+    for stage in (COMMON, FINE_TUNED):
+        tables = [report if stage == COMMON else report[stage] for report in reports if stage in (COMMON, *report)]
+        for device in ("all", *(tables[0]["devices"] if tables else ())):
+            rows = [table if device == "all" else table["devices"][device] for table in tables]
+            if rows:
+                keys = ("score", "sensitivity", "specificity", "abnormal_auc")
+                lines.append(
+                    f"{stage + ', ' + device:30}" + "".join(_mean_and_sd([row[key] for row in rows]) for key in keys)
+                )
+    return "\n".join(lines)
+
+
+def _mean_and_sd(values: Sequence[float | None]) -> str:
+    found = [100 * value for value in values if value is not None]
+    if not found:
+        return f"{'-':>13}"
+    sd = f" ± {np.std(found, ddof=1):.1f}" if len(found) > 1 else ""
+    return f"{np.mean(found):.1f}{sd}".rjust(13)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: that of `train.run`, and the number of folds."""
-    parser = build_run_parser()
-    parser.prog, parser.description = "python -m train.cross_validate", __doc__
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    """The command line: that of `train.run`, the number of folds and seeds, and stage 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.cross_validate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_recipe_arguments(parser)
     parser.add_argument("--folds", type=int, default=DEFAULT_FOLDS, metavar="N", help="default: %(default)s")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat with N seeds (default: %(default)s)")
+    parser.add_argument("--fine-tune", action="store_true", help="also train stage 2 for each stethoscope in each fold")
     return parser
 
 
@@ -86,15 +173,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 an error that one line on stderr explains."""
     arguments = build_parser().parse_args(argv)
     try:
-        config = config_from_arguments(arguments)
-        data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
-        report = cross_validate(config, data, arguments.out, arguments.init, arguments.folds)
+        reports = _reports(arguments)
     except (TrainError, EdgeError) as error:
         print(f"train.cross_validate: {error}", file=sys.stderr)
         return 2
-    write_json(arguments.out / "report.json", report)
-    print(text_from_report(report))
+    write_json(arguments.out / "report.json", {"seeds": reports})
+    print(text_from_report(reports[0]))
+    print("", spread(reports), sep="\n")
     return 0
+
+
+def _reports(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    if arguments.split:
+        raise ConfigError("--split: the folds decide it")
+    if arguments.seeds < 1:
+        raise ConfigError(f"--seeds {arguments.seeds}: give 1 or more")
+    config = config_from_arguments(arguments)
+    data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
+    load = CycleStore().load
+    reports = []
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        seeded, out = dataclasses.replace(config, seed=seed), arguments.out / f"seed-{seed}"
+        reports.append(
+            cross_validate(Study(seeded, data, out, arguments.init, arguments.folds, arguments.fine_tune, load))
+        )
+    return reports
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.labels import LABELS
-from train.config import Config, DatasetConfig
-from train.cycles import Cycle, load_cycles
-from train.errors import ConfigError, SplitError
+from train.config import Config, DatasetConfig, Protocol
+from train.cycles import Cycle, LoadCycles
+from train.errors import AbsentClassError, ConfigError
 from train.icbhi import FULL_RECORDINGS, read_icbhi
 from train.recording import Recording
 from train.splits import hold_out_patients, split_recordings
 from train.sprsound import read_sprsound
+from train.task import TASK_LABELS, cycles_for, label_for
 
 READERS: Final[Mapping[str, Callable[[Path], list[Recording]]]] = {"icbhi": read_icbhi, "sprsound": read_sprsound}
 
@@ -27,6 +27,8 @@ class RunRecordings:
     validation: tuple[Recording, ...]
     test: tuple[Recording, ...]
     shared_by_design: frozenset[str]
+    extent: str
+    """`subset` or `full`: how much of the dataset the folder holds."""
 
     @property
     def patients_held_back(self) -> set[str]:
@@ -51,11 +53,26 @@ def folders_from_arguments(arguments: Sequence[str], names: Sequence[str]) -> di
     return folders
 
 
-def run_recordings(dataset: DatasetConfig, folder: Path) -> RunRecordings:
-    """Read one dataset and part it. Raises DatasetError, SplitError."""
-    sides = split_recordings(READERS[dataset.name](folder), dataset.split, folder)
-    held = hold_out_patients(sides.training, dataset.validation_share)
-    return RunRecordings(held.training, held.test, sides.test, sides.shared_by_design)
+def run_recordings(dataset: DatasetConfig, folder: Path, protocol: Protocol = "patientwise") -> RunRecordings:
+    """Read one dataset and part it. Raises DatasetError, SplitError.
+
+    Under the published protocol nobody is held back: the test side validates, too. A run for one device learns from and
+    selects on its recordings alone, among the same patients as the run for all devices; it is tested on all.
+    """
+    recordings = READERS[dataset.name](folder)
+    sides = split_recordings(recordings, dataset.split, folder)
+    if protocol == "published":
+        training, validation = sides.training, sides.test
+    else:
+        held = hold_out_patients(sides.training, dataset.validation_share)
+        training, validation = held.training, held.test
+    return RunRecordings(
+        _of_device(training, dataset.device),
+        _of_device(validation, dataset.device),
+        sides.test,
+        sides.shared_by_design,
+        extent(dataset.name, recordings),
+    )
 
 
 def patients(recordings: Sequence[Recording]) -> list[str]:
@@ -63,14 +80,25 @@ def patients(recordings: Sequence[Recording]) -> list[str]:
     return sorted({recording.patient for recording in recordings})
 
 
-def load_training_cycles(parts: Mapping[str, RunRecordings], config: Config) -> list[Cycle]:
-    """The training cycles of all datasets. Raises SplitError for a class that no dataset has."""
+def load_training_cycles(parts: Mapping[str, RunRecordings], config: Config, load: LoadCycles) -> list[Cycle]:
+    """The training cycles of all datasets, with the task's labels."""
     recordings = [recording for part in parts.values() for recording in part.training]
-    cycles = load_cycles(recordings, config.spec, progress=True)
-    absent = [name for label, name in enumerate(LABELS) if not any(cycle.label == label for cycle in cycles)]
+    return cycles_for(config.task, load(recordings, config.spec))
+
+
+def check_classes(parts: Mapping[str, RunRecordings], config: Config) -> None:
+    """Raise AbsentClassError for a class that the training sides of all datasets together lack; reads no sound."""
+    recordings = [recording for part in parts.values() for recording in part.training]
+    present = {label_for(config.task, each.label) for recording in recordings for each in recording.annotations}
+    absent = [name for label, name in enumerate(TASK_LABELS[config.task]) if label not in present]
     if absent:
-        raise SplitError(f"the training side has no {' and no '.join(absent)} cycle; choose another split or more data")
-    return cycles
+        whose = "".join(f" of {dataset.device}" for dataset in config.datasets if dataset.device)
+        lack = f"the training side{whose} has no {' and no '.join(absent)} cycle"
+        raise AbsentClassError(f"{lack}; choose another split or more data")
+
+
+def _of_device(recordings: Sequence[Recording], device: str) -> tuple[Recording, ...]:
+    return tuple(recording for recording in recordings if device in ("", recording.device))
 
 
 def extent(dataset: str, recordings: Sequence[Recording]) -> str:

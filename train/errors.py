@@ -3,6 +3,7 @@
 TrainError
 ├── DatasetError      a folder or file is not what the reader expects
 ├── SplitError        a split cannot be made, or would put a patient on both sides
+│   └── AbsentClassError   the training side lacks a class
 ├── ConfigError       a recipe, option or combination that cannot work
 └── CheckpointError   a checkpoint or run folder that cannot be read or does not fit
 """
@@ -20,6 +21,10 @@ class DatasetError(TrainError):
 
 class SplitError(TrainError):
     """A split cannot be made as asked."""
+
+
+class AbsentClassError(SplitError):
+    """The training side has no cycle of a class that the network is to tell."""
 
 
 class ConfigError(TrainError):

@@ -13,6 +13,8 @@ from train.checkpoint import load_checkpoint
 from train.errors import CheckpointError, ConfigError
 from train.network import NetworkConfig, RespireNetwork
 
+_LAST_LAYER = "head.6."
+
 
 def network_from_scratch(config: NetworkConfig, seed: int) -> RespireNetwork:
     """PyTorch's default initialisation, from a seed."""
@@ -33,14 +35,20 @@ def network_from_imagenet(config: NetworkConfig, seed: int) -> RespireNetwork:
     return network
 
 
-def network_from_run(folder: Path, config: NetworkConfig) -> RespireNetwork:
-    """All weights of an earlier run's checkpoint, whose network must be the same. Raises CheckpointError."""
+def network_from_run(folder: Path, config: NetworkConfig, seed: int = 0) -> RespireNetwork:
+    """All weights of an earlier run's checkpoint, whose network must be the same. Raises CheckpointError.
+
+    Where the task is another one, the last layer's weights are new, from `seed`.
+    """
     checkpoint = load_checkpoint(folder)
     ours, theirs = (config.depth, config.width, config.in_channels), checkpoint.network
     if ours != (theirs.depth, theirs.width, theirs.in_channels):
         raise CheckpointError(f"{folder} holds {theirs}, the recipe asks for {config}; choose a matching recipe")
-    network = RespireNetwork(config)
-    network.load_state_dict(dict(checkpoint.weights))
+    network = network_from_scratch(config, seed)
+    kept = dict(checkpoint.weights)
+    if config.classes != theirs.classes:
+        kept |= {name: tensor for name, tensor in network.state_dict().items() if name.startswith(_LAST_LAYER)}
+    network.load_state_dict(kept)
     return network
 
 

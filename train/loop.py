@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -99,8 +100,15 @@ def train_epoch(
     return EpochReport(losses / samples, time.perf_counter() - started, waiting.seconds)
 
 
+def accelerator() -> torch.device:
+    """The GPU where there is one (under `torchrun` this process's own), else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
 def predict(network: RespireNetwork, evaluation: EvaluationImages) -> NDArray[np.float32]:
-    """Probabilities [number of cycles, 4]; a cycle longer than the window gets the mean over its pieces."""
+    """Probabilities [number of cycles, classes]; a cycle longer than the window gets the mean over its pieces."""
     network.eval()
     device = next(network.parameters()).device
     pieces = [_probabilities(network, images, device) for images in _batches(evaluation.images)]

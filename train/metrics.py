@@ -24,24 +24,26 @@ class Scores:
     """The mean of the two, by which models are compared and selected."""
 
 
-def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Counts [true label, predicted label] in the order of `LABELS`; both inputs are int [n]."""
-    matrix = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+def confusion_matrix(
+    truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int = len(LABELS)
+) -> NDArray[np.int64]:
+    """Counts [true label, predicted label] in the order of the task's labels; both inputs are int [n]."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(matrix, (truth, predicted), 1)
     return matrix
 
 
 def scores_from_confusion(matrix: NDArray[np.int64]) -> Scores:
-    """Se, Sp and Score of a confusion matrix."""
+    """Se, Sp and Score of a confusion matrix, [4, 4] or, for normal against abnormal, [2, 2]."""
     hits, totals = np.diag(matrix), matrix.sum(axis=1)
-    abnormal = np.arange(len(LABELS)) != NORMAL
+    abnormal = np.arange(len(matrix)) != NORMAL
     sensitivity = _share(hits[abnormal].sum(), totals[abnormal].sum())
     specificity = _share(hits[NORMAL], totals[NORMAL])
     return Scores(sensitivity, specificity, (sensitivity + specificity) / 2)
 
 
 def abnormal_auc(truth: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
-    """Area under the ROC curve of normal against abnormal; NaN with one side empty. `probabilities` is [n, 4].
+    """Area under the ROC curve of normal against abnormal; NaN with one side empty. `probabilities` is [n, classes].
 
     The Mann-Whitney form: the chance that an abnormal cycle is given less `normal` than a normal one, ties half.
     """

@@ -28,16 +28,20 @@ class NetworkConfig:
     in_channels: int = 3
     dropout: float = 0.5
     """Before each of the two 128-unit layers, as in the authors' released head."""
+    classes: int = len(LABELS)
+    """4, or 2 for normal against abnormal (`train.task`)."""
 
     def __post_init__(self) -> None:
         if self.depth not in _BLOCKS:
             raise ValueError(f"depth is {self.depth}; known are {sorted(_BLOCKS)}")
+        if self.classes not in (2, len(LABELS)):
+            raise ValueError(f"classes is {self.classes}; there are tasks with 2 and with {len(LABELS)}")
         if not 0 < self.width <= 4 or not 0 <= self.dropout < 1:
             raise ValueError(f"width {self.width} must be in (0, 4] and dropout {self.dropout} in [0, 1)")
 
 
 class RespireNetwork(nn.Module):
-    """Images in grey levels, uint8 or float [B, C, H, W], to logits [B, 4] in the order of `LABELS`."""
+    """Images in grey levels, uint8 or float [B, C, H, W], to logits [B, classes] in the order of the task's labels."""
 
     mean: Tensor
     std: Tensor
@@ -54,7 +58,7 @@ class RespireNetwork(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(_HEAD_UNITS, _HEAD_UNITS),
             nn.ReLU(),
-            nn.Linear(_HEAD_UNITS, len(LABELS)),
+            nn.Linear(_HEAD_UNITS, config.classes),
         )
 
     def forward(self, images_BCHW: Tensor) -> Tensor:

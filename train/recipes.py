@@ -10,6 +10,7 @@ from edge.signal.spec import COMPACT, RESPIRENET
 from train.config import AugmentationConfig, Config, DatasetConfig, OptimiserConfig
 from train.errors import ConfigError
 from train.network import NetworkConfig
+from train.task import TASK_LABELS, Task
 
 
 def respirenet() -> Config:
@@ -20,7 +21,7 @@ def respirenet() -> Config:
         datasets=(DatasetConfig(name="icbhi", split="official"),),
         network=NetworkConfig(depth=34, width=1.0, in_channels=3),
         augmentation=AugmentationConfig(
-            smart_padding=1.0, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, noise_snr_db=(10.0, 40.0)
+            padding_share=1.0, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, noise_snr_db=(10.0, 40.0)
         ),
         optimiser=OptimiserConfig(name="sgd", learning_rate=1e-3, momentum=0.9, schedule="fixed"),
         initialisation="imagenet",
@@ -48,7 +49,7 @@ def pretrain_sprsound() -> Config:
         datasets=(DatasetConfig(name="sprsound", split="train", validation_share=0.15),),
         network=NetworkConfig(depth=34, width=0.5, in_channels=1, dropout=0.3),
         augmentation=AugmentationConfig(
-            smart_padding=0.5,
+            padding_share=0.5,
             concatenation=0.3,
             speed=0.1,
             shift=True,
@@ -102,7 +103,7 @@ def smoke() -> Config:
         datasets=(DatasetConfig(name="icbhi", split="all", validation_share=0.5),),
         network=NetworkConfig(depth=18, width=0.125, in_channels=1),
         augmentation=AugmentationConfig(
-            smart_padding=0.5,
+            padding_share=0.5,
             concatenation=0.5,
             speed=0.1,
             shift=True,
@@ -115,6 +116,29 @@ def smoke() -> Config:
         batch_size=4,
         workers=0,
     )
+
+
+def fine_tuning(common: Config, device: str) -> Config:
+    """Stage 2: from the common model's best checkpoint, on one stethoscope's recordings of the first dataset."""
+    stage, (first, *others) = common.fine_tuning, common.datasets
+    return replace(
+        common,
+        recipe=f"{common.recipe}_device",
+        datasets=(replace(first, device=device), *(others if stage.other_datasets else ())),
+        optimiser=replace(common.optimiser, learning_rate=stage.learning_rate),
+        initialisation="checkpoint",
+        epochs=stage.epochs,
+        samples_per_epoch=stage.samples_per_epoch,
+    )
+
+
+def for_task(config: Config, task: Task) -> Config:
+    """The same training for another task; classes are drawn equally often, as the paper's sampler does."""
+    if task == config.task:
+        return config
+    classes = len(TASK_LABELS[task])
+    network = replace(config.network, classes=classes)
+    return replace(config, task=task, network=network, class_shares=(1 / classes,) * classes)
 
 
 RECIPES: Final[Mapping[str, Callable[[], Config]]] = {

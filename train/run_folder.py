@@ -3,7 +3,7 @@
 ```
 OUT/config.json           the whole configuration      OUT/run.json        code version, machine, data, patients
 OUT/metrics.jsonl         one line per epoch           OUT/state.pt        to go on after a kill
-OUT/best/  OUT/last/      checkpoint folders
+OUT/best/  OUT/last/      checkpoint folders            OUT/test.json      figures on the test side, at the end
 ```
 """
 
@@ -27,6 +27,7 @@ CONFIG_FILE = "config.json"
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
 STATE_FILE = "state.pt"
+TEST_FILE = "test.json"
 
 
 def open_run_folder(folder: Path, config: Config, data: Mapping[str, Path], init: Path | None) -> None:
@@ -58,6 +59,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_metrics(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
     """All epochs so far, one JSON object a line; written whole, so a killed epoch leaves no second line."""
     write_atomically(folder / METRICS_FILE, "".join(json.dumps(epoch) + "\n" for epoch in history).encode())
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """What `write_metrics` wrote, an epoch each."""
+    return [json.loads(line) for line in (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()]
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:

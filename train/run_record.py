@@ -12,7 +12,7 @@ import torch
 
 from train.checkpoint import load_checkpoint
 from train.config import Config
-from train.data import RunRecordings, extent, patients
+from train.data import RunRecordings, patients
 from train.run_folder import code_version
 
 
@@ -24,16 +24,15 @@ def run_record(config: Config, parts: Mapping[str, RunRecordings], init: Path | 
         "code": code_version(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "feature_fingerprint": config.spec.fingerprint(),
-        "data": {name: _data_record(name, part) for name, part in parts.items()},
+        "data": {name: _data_record(part) for name, part in parts.items()},
         "patients": _all_patients(parts, init),
     }
 
 
-def _data_record(name: str, part: RunRecordings) -> dict[str, Any]:
+def _data_record(part: RunRecordings) -> dict[str, Any]:
     sides = {"training": part.training, "validation": part.validation, "test": part.test}
-    everything = part.training + part.validation + part.test
     return {
-        "extent": extent(name, everything),
+        "extent": part.extent,
         "recordings": {side: len(recordings) for side, recordings in sides.items()},
         "cycles": {side: sum(len(recording.annotations) for recording in found) for side, found in sides.items()},
     }

@@ -17,16 +17,17 @@ from tqdm import tqdm
 from train import run_folder
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.config import Config
-from train.cycles import load_cycles
-from train.data import RunRecordings, load_training_cycles, run_recordings
-from train.dataset import EvaluationImages, TrainingImages, evaluation_images, grey_level_statistics
+from train.cycles import LoadCycles, read_cycles
+from train.data import RunRecordings, check_classes, load_training_cycles, run_recordings
+from train.dataset import EvaluationImages, EvaluationPadding, TrainingImages, evaluation_images, grey_level_statistics
 from train.errors import ConfigError, SplitError
-from train.evaluate import figures
+from train.evaluate import evaluate, figures
 from train.initialisation import network_from_imagenet, network_from_run, network_from_scratch
-from train.loop import EpochReport, Learner, new_learner, predict, train_epoch
+from train.loop import EpochReport, Learner, accelerator, new_learner, predict, train_epoch
 from train.network import RespireNetwork
 from train.run_record import run_record
 from train.sampling import draw_epoch, draw_probabilities
+from train.task import cycles_for
 
 
 @dataclass(frozen=True)
@@ -50,23 +51,28 @@ class Run:
         return max(1, self.samples_per_epoch // self.config.batch_size) * self.config.epochs
 
 
-def train(config: Config, data: Mapping[str, Path], out: Path, init: Path | None = None) -> Path:
+def train(
+    config: Config, data: Mapping[str, Path], out: Path, init: Path | None = None, load: LoadCycles = read_cycles
+) -> Path:
     """Train to the recipe's end, or go on where a killed run of the same configuration stopped.
 
-    Returns the folder of the checkpoint with the highest mean validation Score. Raises TrainError.
+    Returns the folder of the checkpoint with the highest mean validation Score, after measuring it on the test side,
+    where the split has one (`OUT/test.json`). Raises TrainError.
     """
-    parts = {dataset.name: run_recordings(dataset, data[dataset.name]) for dataset in config.datasets}
+    parts = {each.name: run_recordings(each, data[each.name], config.protocol) for each in config.datasets}
+    check_classes(parts, config)
     check_initial_checkpoint(config, parts, init)
     run_folder.open_run_folder(out, config, data, init)
     record = run_record(config, parts, init)
     run_folder.write_json(out / run_folder.RUN_FILE, record)
-    cycles = load_training_cycles(parts, config)
-    validation = {name: load_cycles(part.validation, config.spec, progress=True) for name, part in parts.items()}
-    images = {name: evaluation_images(held, config.spec) for name, held in validation.items() if held}
-    run = Run(out, config, record, TrainingImages(cycles, config.spec, config.augmentation), images)
+    cycles = load_training_cycles(parts, config, load)
+    run = Run(
+        out, config, record, TrainingImages(cycles, config.spec, config.augmentation), _validation(parts, config, load)
+    )
     learner, history = _begin_or_go_on(run, init)
     for epoch in range(len(history), config.epochs):
         history = _one_epoch(run, learner, epoch, history)
+    _measure_on_test_side(run, parts, load)
     return out / "best"
 
 
@@ -85,8 +91,37 @@ def check_initial_checkpoint(config: Config, parts: Mapping[str, RunRecordings],
             raise SplitError(f"{init} was trained on {name} patients that this run holds back: {seen}")
 
 
+def _validation(parts: Mapping[str, RunRecordings], config: Config, load: LoadCycles) -> dict[str, EvaluationImages]:
+    """The windows that select the epoch; under the published protocol these are the test side's, padded by label."""
+    padding: EvaluationPadding = "smart" if config.protocol == "published" else "repetition"
+    cycles = {name: cycles_for(config.task, load(part.validation, config.spec)) for name, part in parts.items()}
+    return {name: evaluation_images(held, config.spec, padding=padding) for name, held in cycles.items() if held}
+
+
+def _measure_on_test_side(run: Run, parts: Mapping[str, RunRecordings], load: LoadCycles) -> None:
+    """Write `test.json` for the first dataset, if its split has a test side with annotated cycles."""
+    dataset, path = run.config.datasets[0], run.folder / run_folder.TEST_FILE
+    test = parts[dataset.name].test
+    if path.is_file() or not any(recording.annotations for recording in test):
+        return
+    checkpoint = load_checkpoint(run.folder / "best")
+    published = run.config.protocol == "published"
+    report = {
+        "protocol": run.config.protocol,
+        "extent": parts[dataset.name].extent,
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "checkpoint": "best",
+        "epoch": checkpoint.training_run["epoch"],
+        "seed": run.config.seed,
+        "figures": evaluate(checkpoint, test, load),
+        "leaking_figures": evaluate(checkpoint, test, load, padding="smart") if published else None,
+    }
+    run_folder.write_json(path, report)
+
+
 def _begin_or_go_on(run: Run, init: Path | None) -> tuple[Learner, list[dict[str, Any]]]:
-    network = _initial_network(run, init).to("cuda" if torch.cuda.is_available() else "cpu")
+    network = _initial_network(run, init).to(accelerator())
     learner = new_learner(network, run.config.optimiser)
     state = run_folder.maybe_read_state(run.folder)
     if state is None:
@@ -99,7 +134,7 @@ def _initial_network(run: Run, init: Path | None) -> RespireNetwork:
     config = run.config
     if init is not None:
         # The statistics stay those that its weights were made for.
-        return network_from_run(init, config.network)
+        return network_from_run(init, config.network, config.seed)
     begin = network_from_imagenet if config.initialisation == "imagenet" else network_from_scratch
     network = begin(config.network, config.seed)
     mean, std = grey_level_statistics(run.training.cycles, config.spec, np.random.default_rng(config.seed))

@@ -16,7 +16,7 @@ def folds(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_cycle_is_answered_once(folds: Path) -> None:
-    report = json.loads((folds / "report.json").read_text(encoding="utf-8"))
+    (report,) = json.loads((folds / "report.json").read_text(encoding="utf-8"))["seeds"]
     assert (report["cycles"], report["patients"], report["extent"]) == (32, 8, "subset")
     assert sum(map(sum, report["confusion"])) == 32
 
@@ -24,7 +24,7 @@ def test_every_cycle_is_answered_once(folds: Path) -> None:
 def test_no_fold_learnt_from_or_selected_on_the_patients_it_tests(folds: Path) -> None:
     tested: list[str] = []
     for fold in range(2):
-        record = json.loads((folds / f"fold-{fold}" / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((folds / "seed-0" / f"fold-{fold}" / "common" / "run.json").read_text(encoding="utf-8"))
         sides = record["patients"]["icbhi"]
         assert not set(sides["training"]) & set(sides["test"])
         assert sides["validation"] == []

@@ -158,7 +158,9 @@ def line_on_stderr(capsys: pytest.CaptureFixture[str]) -> str:
         (["--epochs", "0"], "epochs must be >= 1"),
         (["--split", "sprsound=train"], "name one of icbhi"),
         (["--split", "icbhi=thirds"], "unknown split 'thirds'"),
-        (["--init", "somewhere"], "recipe smoke does not take --init"),
+        (["--init", "somewhere"], "somewhere is not a checkpoint folder"),
+        (["--fine-tune-for", "Litt3200"], "recipe smoke_device needs --init CHECKPOINT"),
+        (["--set", "augmentation.noise=1"], "no field 'noise'; there is "),
     ],
 )
 def test_a_wrong_command_gets_one_line(
