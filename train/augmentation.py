@@ -6,24 +6,63 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from train.vocoder import move_frequencies
+
 Float32 = NDArray[np.float32]
+Rectangle = NDArray[np.int64]
+"""First row, row past the last, first frame, frame past the last: int64 [4]."""
 
 _RESPONSE_KNOTS_HZ = (0.0, 100.0, 200.0, 400.0, 700.0, 1100.0, 1500.0, 2000.0)
 """Where a made-up frequency response is drawn: closer together where breath sounds have most of their energy."""
-
-
-def concatenate(first: Float32, second: Float32, gain_db: float, rng: Generator) -> Float32:
-    """Two cycles of one class as one sample (paper, section 2.1), the second louder or softer by up to `gain_db`."""
-    gain = 10 ** (rng.uniform(-gain_db, gain_db) / 20)
-    return np.concatenate([first, second * np.float32(gain)])
+_WARP_BOUNDARY = 0.6
+"""Up to which share of half the rate VTLP is uniform: Jaitly and Hinton's 4800 Hz at 16 kHz, 1200 Hz at 4 kHz."""
+_LOUDER_SHARE = (0.2, 0.8)
+"""Of a window, how much may become louder or softer; nlpaug takes the middle 0.6."""
+_FADE_SAMPLES = 80
+"""20 ms at 4 kHz from one loudness to the other, longer than a crackle: a step would sound like one."""
 
 
 def change_speed(samples: Float32, most: float, rng: Generator) -> Float32:
-    """Played 1 - most to 1 + most times as fast, so that pitch and duration change together (linear interpolation)."""
+    """Played 1 - most to 1 + most times as fast, so that pitch and duration change together (linear interpolation).
+
+    nlpaug's `SpeedAug`, which the authors' code calls, keeps the pitch and goes from half to twice as fast.
+    """
     speed = rng.uniform(1 - most, 1 + most)
     length = max(1, round(samples.size / speed))
     positions = np.linspace(0, samples.size - 1, length)
     return np.asarray(np.interp(positions, np.arange(samples.size), samples), dtype=np.float32)
+
+
+def shift_pitch(samples: Float32, semitones: tuple[float, float], rng: Generator) -> Float32:
+    """All frequencies moved by a number of `semitones` drawn from the range, the duration kept."""
+    ratio = 2 ** (rng.uniform(*semitones) / 12)
+    return move_frequencies(samples, (0, 1), (0, ratio))
+
+
+def perturb_vocal_tract(samples: Float32, factor: tuple[float, float], rng: Generator) -> Float32:
+    """Vocal tract length perturbation: low frequencies times a number drawn from `factor`, half the rate kept in place.
+
+    Jaitly and Hinton (2013): uniform up to a boundary, the rest stretched or squeezed evenly. nlpaug's boundary of
+    4800 Hz lies above all of a 4 kHz recording, where its `VtlpAug`, as the authors' code calls it, moves nothing.
+    """
+    drawn = rng.uniform(*factor)
+    boundary = _WARP_BOUNDARY * min(drawn, 1)
+    return move_frequencies(samples, (0, boundary / drawn, 1), (0, boundary, 1))
+
+
+def change_loudness(samples: Float32, gain_db: tuple[float, float], rng: Generator) -> Float32:
+    """One random stretch, 20 to 80 % of the sound, louder or softer by a gain drawn from `gain_db`, faded in and out.
+
+    A gain for all of the sound cannot reach the image, whose brightness is relative to its loudest point.
+    """
+    gain = rng.uniform(*gain_db)
+    length = round(samples.size * rng.uniform(*_LOUDER_SHARE))
+    start = int(rng.integers(samples.size - length + 1))
+    fade = np.minimum(np.arange(1, length + 1) / _FADE_SAMPLES, 1)
+    curve_db = gain * np.minimum(fade, fade[::-1])
+    changed = samples.copy()
+    changed[start : start + length] *= (10 ** (curve_db / 20)).astype(np.float32)
+    return changed
 
 
 def shift(samples: Float32, rng: Generator) -> Float32:
@@ -53,19 +92,24 @@ def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng
     return np.asarray(np.fft.irfft(spectrum * response.astype(np.float32), samples.size), dtype=np.float32)
 
 
-def mask(image: NDArray[np.uint8], most_rows: int, most_frames: int, rng: Generator) -> NDArray[np.uint8]:
-    """A copy with one band of rows and one stretch of frames at the image's mean level.
+def draw_mask(shape: tuple[int, ...], most_rows: int, most_frames: int, rng: Generator) -> Rectangle:
+    """One band of at most `most_rows` rows and one stretch of at most `most_frames` frames of images [C, H, W].
 
-    SpecAugment (Park et al., 2019). `image` is uint8 [C, H, W]; at most `most_rows` rows and `most_frames` frames go.
+    SpecAugment (Park et al., 2019), without its bending of time.
     """
+    return np.array([*_stretch(shape[1], most_rows, rng), *_stretch(shape[2], most_frames, rng)], dtype=np.int64)
+
+
+def mask(image: NDArray[np.uint8], rectangle: Rectangle) -> NDArray[np.uint8]:
+    """A copy of an image, uint8 [C, H, W], with the rectangle's rows and its frames at the image's mean level."""
     masked, level = image.copy(), np.uint8(image.mean())
-    rows, frames = _stretch(image.shape[1], most_rows, rng), _stretch(image.shape[2], most_frames, rng)
-    masked[:, rows] = level
-    masked[:, :, frames] = level
+    first_row, end_row, first_frame, end_frame = rectangle
+    masked[:, first_row:end_row] = level
+    masked[:, :, first_frame:end_frame] = level
     return masked
 
 
-def _stretch(size: int, most: int, rng: Generator) -> slice:
+def _stretch(size: int, most: int, rng: Generator) -> tuple[int, int]:
     length = int(rng.integers(min(most, size) + 1))
     start = int(rng.integers(size - length + 1))
-    return slice(start, start + length)
+    return start, start + length

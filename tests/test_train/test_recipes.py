@@ -22,7 +22,8 @@ def test_respirenet_is_the_papers_training() -> None:
     assert (config.optimiser.name, config.optimiser.learning_rate, config.optimiser.momentum) == ("sgd", 1e-3, 0.9)
     assert (config.epochs, config.batch_size, config.initialisation) == (200, 64, "imagenet")
     assert config.class_shares == (0.25, 0.25, 0.25, 0.25)
-    assert (config.network.depth, config.spec.window_s, config.augmentation.smart_padding) == (34, 7.0, 1.0)
+    assert (config.network.depth, config.spec.window_s) == (34, 7.0)
+    assert (config.augmentation.padding, config.augmentation.padding_share) == ("smart", 1.0)
     assert config.optimiser.schedule == "fixed"
 
 
