@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from edge.annotations import Cycle, read_annotations
 from edge.labels import LABELS
 from train.errors import DatasetError
-from train.icbhi import FULL_RECORDINGS, RecordingName, find_audio_folder, maybe_recording_name
+from train.icbhi import (
+    FULL_RECORDINGS,
+    RecordingName,
+    find_audio_folder,
+    find_database_file,
+    maybe_recording_name,
+)
+from train.splits import FOLD_FILE
 
 ANNOTATION_FOLDER = "all_annotations"
 
@@ -91,3 +98,12 @@ def recordings_by_device(recordings: Sequence[AnnotatedRecording]) -> Mapping[st
 def cycle_lengths_s(recordings: Sequence[AnnotatedRecording]) -> NDArray[np.float64]:
     """The length of every annotated cycle in seconds, float64 [cycles]: the data of the paper's figure 4."""
     return np.array([cycle.end_s - cycle.start_s for recording in recordings for cycle in recording.cycles])
+
+
+def fold_of_patient(folder: Path) -> dict[str, int]:
+    """The authors' five patient folds, from the file in or beside an ICBHI folder. Raises DatasetError."""
+    path = find_database_file(folder, FOLD_FILE)
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if any(len(fields) != 2 or not fields[1].isdigit() for fields in lines):
+        raise DatasetError(f"{path}: a line is not `PATIENT FOLD`; copy the file again")
+    return {patient: int(fold) for patient, fold in lines}
