@@ -36,3 +36,24 @@ def test_one_fold_is_refused(icbhi_folder: Path, tmp_path: Path, capsys: pytest.
     arguments = ["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(tmp_path / "out"), "--folds", "1"]
     assert main(arguments) == 2
     assert "give 2 or more" in capsys.readouterr().err
+
+
+def test_stage_2_answers_for_its_own_stethoscope_and_seeds_are_summarised(
+    icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--folds", "2", "--seeds", "2", "--fine-tune", "--set", "fine_tuning.epochs=1"]
+    arguments = ["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(tmp_path / "out"), *few]
+    assert main(arguments) == 0
+    reports = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["seeds"]
+    assert [report["seed"] for report in reports] == [0, 1]
+    for report in reports:
+        assert sum(map(sum, report["fine_tuned"]["confusion"])) == 32
+        assert set(report["fine_tuned"]["devices"]) == {"Litt3200", "Meditron"}
+    assert {path.name for path in (tmp_path / "out" / "seed-1" / "fold-0").iterdir()} == {
+        "common",
+        "Litt3200",
+        "Meditron",
+    }
+    shown = capsys.readouterr().out
+    assert "mean ± sd of 2 seeds" in shown
+    assert "fine_tuned, Litt3200" in shown
