@@ -1,4 +1,4 @@
-"""Moving frequencies without touching durations: a phase vocoder over all frames of a window at once.
+"""Moving frequencies without touching durations: a phase vocoder over a whole window.
 
 Every frequency of the output is the input's spectrum at the frequency that it comes from, turned by the phase that the
 move has gained since the beginning (Flanagan and Golden, "Phase vocoder", 1966; turning the frames' own phases instead
@@ -9,21 +9,24 @@ changes where nothing moves, and a click stays a click better than by stretching
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 Complex64 = NDArray[np.complex64]
 
 _FRAME = 256
 """Samples of a frame: 64 ms at 4 kHz, as `n_fft` of the features, so that crackles are blurred no more than there."""
 _HOP = _FRAME // 4
 """The phase between frames is unambiguous over the main lobe of a Hann window up to a quarter of a frame."""
+_FRAMES_AT_ONCE = 96
+"""What fits in a processor's cache, and in what an allocator reuses: measured, all at once takes half as long again."""
 _BINS = np.arange(_FRAME // 2 + 1)
 _TURN_PER_BIN = 2 * np.pi * _HOP / _FRAME
 """Phase, in radians, that bin 1 gains from one frame to the next."""
+_OWN_ADVANCE = np.exp(-1j * _TURN_PER_BIN * _BINS).astype(np.complex64)
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)).astype(np.float32)
 _OVERLAP_GAIN = np.float32(1.5)
 """What squared Hann windows at a quarter of their length add up to."""
@@ -37,63 +40,89 @@ def move_frequencies(samples: Float32, knots: Sequence[float], moved: Sequence[f
     Parameters: `samples` float32 [n]; `knots` and `moved` in shares of half the sample rate, rising, both from 0; what
     is moved past 1 is dropped. Returns: float32 [n], as long as before.
     """
-    half_frame = len(_BINS) - 1
-    targets = np.interp(_BINS / half_frame, knots, moved) * half_frame
-    sources = np.interp(_BINS / half_frame, moved, knots, right=np.inf) * half_frame
-    spectra = _spectra(samples)
-    bent = _interpolated(spectra, sources)
-    bent *= _turns(spectra, targets, sources)
-    return _overlap_added(bent, samples.size)
+    cut, bend = _frames(samples), _bend(knots, moved)
+    blocks = np.zeros((len(cut) + _FRAME // _HOP - 1, _HOP), dtype=np.float32)
+    spectrum, phases = np.zeros((1, _BINS.size), dtype=np.complex64), np.zeros(_BINS.size, dtype=np.float32)
+    for first in range(0, len(cut), _FRAMES_AT_ONCE):
+        spectra = np.asarray(np.fft.rfft(cut[first : first + _FRAMES_AT_ONCE] * _HANN), dtype=np.complex64)
+        spectra *= _CENTRING
+        gained = _phases(np.concatenate([spectrum, spectra]), phases, bend)
+        _overlap_add(_moved(spectra, gained, bend), blocks[first:])
+        spectrum, phases = spectra[-1:], gained[-1]
+    return np.asarray(blocks.ravel()[_FRAME - _HOP :][: samples.size] / _OVERLAP_GAIN)
 
 
-def _spectra(samples: Float32) -> Complex64:
-    """Centred spectra, complex64 [frames, bins], of frames that cover every sample four times."""
+@dataclass(frozen=True)
+class _Bend:
+    """Where each output bin comes from; every array is [bins]."""
+
+    below: NDArray[np.int64]
+    """The input bin just below its source; the source lies `share` of a bin above."""
+    share: Float32
+    nearest: NDArray[np.int64]
+    """The input bin whose frequency it goes by."""
+    gain: Float32
+    """Phase, in radians a frame, that a move from the middle of that bin gains."""
+    stretch: Float32
+    """What a frequency off that middle gains in addition, per phase."""
+    beyond: NDArray[np.bool_]
+    """Whether it comes from past half the sample rate."""
+
+
+def _bend(knots: Sequence[float], moved: Sequence[float]) -> _Bend:
+    last = _BINS[-1]
+    targets = np.interp(_BINS / last, knots, moved) * last
+    sources = np.interp(_BINS / last, moved, knots, right=np.inf) * last
+    below = np.minimum(sources, last - 1).astype(np.int64)
+    nearest = np.minimum(np.rint(sources), last).astype(np.int64)
+    return _Bend(
+        below=below,
+        share=np.minimum(sources - below, 1).astype(np.float32),
+        nearest=nearest,
+        # Whole turns do not count; without them a float32 sum over a window keeps its digits.
+        gain=np.remainder(_TURN_PER_BIN * (targets - _BINS)[nearest], 2 * np.pi).astype(np.float32),
+        stretch=(np.gradient(targets)[nearest] - 1).astype(np.float32),
+        beyond=sources > last,
+    )
+
+
+def _frames(samples: Float32) -> Float32:
+    """Frames, [k, _FRAME], that cover every sample four times; beyond its ends the sound is silent."""
     ahead = _FRAME - _HOP
-    frames = -(-(samples.size + ahead) // _HOP)
-    padded = np.zeros((frames - 1) * _HOP + _FRAME, dtype=np.float32)
+    count = -(-(samples.size + ahead) // _HOP)
+    padded = np.zeros((count - 1) * _HOP + _FRAME, dtype=np.float32)
     padded[ahead : ahead + samples.size] = samples
-    cut = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
-    spectra: Complex64 = np.asarray(np.fft.rfft(cut * _HANN), dtype=np.complex64)
-    spectra *= _CENTRING
-    return spectra
+    return np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
 
 
-def _turns(spectra: Complex64, targets: Float64, sources: Float64) -> Complex64:
-    """Unit phasors, complex64 [frames, bins]: the phase that each output bin has gained by its move."""
-    nearest = np.minimum(np.rint(sources), _BINS[-1]).astype(np.int64)
-    advance = np.exp(-1j * _TURN_PER_BIN * _BINS).astype(np.complex64)
+def _phases(spectra: Complex64, phases: Float32, bend: _Bend) -> Float32:
+    """Phases gained up to each of `spectra` but the first, at which they were `phases`: float32 [frames - 1, bins]."""
     steps = np.conj(spectra[:-1])
     steps *= spectra[1:]
-    steps *= advance
-    off_centre = np.zeros(spectra.shape, dtype=np.float32)
-    np.arctan2(steps.imag, steps.real, out=off_centre[1:])
-    stretch = np.gradient(targets)[nearest] - 1
-    gained = off_centre[:, nearest]
-    gained *= stretch.astype(np.float32)
-    # Whole turns do not count; without them a float32 sum over a window keeps its digits.
-    gained += np.remainder(_TURN_PER_BIN * (targets - _BINS)[nearest], 2 * np.pi).astype(np.float32)
-    phases = np.cumsum(gained, axis=0, out=gained)
-    turns = np.empty(spectra.shape, dtype=np.complex64)
+    steps *= _OWN_ADVANCE
+    # Silence has negative zeros, whose angle is half a turn.
+    steps += 0
+    gained = np.arctan2(steps.imag, steps.real)[:, bend.nearest]
+    gained *= bend.stretch
+    gained += bend.gain
+    gained[0] += phases
+    return np.asarray(np.cumsum(gained, axis=0, out=gained))
+
+
+def _moved(spectra: Complex64, phases: Float32, bend: _Bend) -> Complex64:
+    moved = spectra[:, bend.below]
+    moved += (spectra[:, bend.below + 1] - moved) * bend.share
+    moved[:, bend.beyond] = 0
+    turns = np.empty_like(moved)
     np.cos(phases, out=turns.real)
     np.sin(phases, out=turns.imag)
-    return turns
+    moved *= turns
+    moved *= _CENTRING
+    return moved
 
 
-def _interpolated(spectra: Complex64, sources: Float64) -> Complex64:
-    below = np.minimum(sources, _BINS[-1] - 1).astype(np.int64)
-    share = np.minimum(sources - below, 1).astype(np.float32)
-    bent = spectra[:, below]
-    bent += (spectra[:, below + 1] - bent) * share
-    bent[:, sources > _BINS[-1]] = 0
-    return bent
-
-
-def _overlap_added(spectra: Complex64, length: int) -> Float32:
-    spectra *= _CENTRING
+def _overlap_add(spectra: Complex64, blocks: Float32) -> None:
     frames = np.fft.irfft(spectra, _FRAME)
     frames *= _HANN
-    parts = _FRAME // _HOP
-    blocks = np.zeros((len(frames) + parts - 1, _HOP), dtype=np.float32)
-    for part in range(parts):
+    for part in range(_FRAME // _HOP):
         blocks[part : part + len(frames)] += frames[:, part * _HOP : (part + 1) * _HOP]
-    return np.asarray(blocks.ravel()[_FRAME - _HOP :][:length] / _OVERLAP_GAIN)
