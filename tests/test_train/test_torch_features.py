@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from edge.signal.clipping import clipped_rows
 from edge.signal.conditioning import condition_recording
@@ -19,6 +20,11 @@ from edge.signal.image import (
 from edge.signal.padding import repeat_to_length
 from edge.signal.spec import COMPACT, RESPIRENET, FeatureSpec
 from train import augmentation
+from train.cycles import load_cycles
+from train.dataset import TrainingImages, TrainingWindows
+from train.icbhi import read_icbhi
+from train.recipes import smoke
+from train.sampling import draw_epoch
 from train.torch_features import ImageMaker, painted
 
 Float32 = NDArray[np.float32]
@@ -170,3 +176,22 @@ def test_the_surrounding_autocast_does_not_reach_the_spectra() -> None:
     alone = ImageMaker(COMPACT)(windows)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(ImageMaker(COMPACT)(windows), alone)
+
+
+@pytest.mark.parametrize("spec", [COMPACT, RESPIRENET], ids=lambda spec: spec.name)
+def test_a_training_batch_is_the_same_through_both_paths(
+    spec: FeatureSpec, icbhi_folder: Path, device: torch.device
+) -> None:
+    cycles = load_cycles(read_icbhi(icbhi_folder), spec)
+    config = replace(smoke().augmentation, mask_share=0.7, pitch_share=0.3, vtlp_share=0.3, loudness_share=0.3)
+    draws = draw_epoch(np.full(len(cycles), 1 / len(cycles)), 12, run_seed=3, epoch=0)
+    (images, labels), (windows, masks, labels_beside) = (
+        next(iter(DataLoader(samples, batch_size=len(draws), sampler=draws)))
+        for samples in (TrainingImages(cycles, spec, config), TrainingWindows(cycles, spec, config))
+    )
+    made = ImageMaker(spec).to(device)(windows.to(device), masks.to(device)).cpu()
+    difference = np.abs(made.numpy().astype(int) - images.numpy())
+    assert labels_beside.tolist() == labels.tolist()
+    assert 0 < masks.any(1).sum() < len(draws)
+    assert np.mean(difference > 0) * 1e6 <= MOST_PER_MILLION[torch.float64]
+    assert difference.max() <= MOST_LEVELS[spec.layout]
