@@ -88,6 +88,11 @@ def export_checkpoint(
     Raises CheckpointError, CalibrationError, ParityError (nothing is written then) and ExportError.
     """
     checkpoint = load_checkpoint(folder)
+    if checkpoint.labels != LABELS:
+        raise ExportError(
+            f"{folder} tells {' from '.join(checkpoint.labels)}; a bundle tells {', '.join(LABELS)}: "
+            "give a checkpoint of the four-class task"
+        )
     network = network_from_checkpoint(checkpoint)
     images, described = _parity_images(checkpoint.spec, images_path)
     model = model_from_network(network, checkpoint.spec)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +16,8 @@ from export import export_onnx
 from export.errors import ParityError
 from export.export_onnx import model_from_network, parity_difference, synthetic_images
 from export.onnx_metadata import load_model
-from train.checkpoint import Checkpoint, network_from_checkpoint
+from train.checkpoint import Checkpoint, network_from_checkpoint, save_checkpoint
+from train.initialisation import network_from_scratch
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +162,15 @@ def test_colour_images_are_exported_too() -> None:
     model = model_from_network(network, RESPIRENET)
     images = np.random.default_rng(0).integers(0, 256, (2, *RESPIRENET.image_shape), dtype=np.uint8)
     assert parity_difference(network, model, images) <= 1e-4
+
+
+def test_a_network_for_two_classes_gets_one_line(
+    checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = dataclasses.replace(checkpoint.network, classes=2)
+    weights = network_from_scratch(config, seed=0).state_dict()
+    save_checkpoint(tmp_path / "two", dataclasses.replace(checkpoint, network=config, weights=weights))
+    output = tmp_path / "two.onnx"
+    assert export_onnx.main(["--checkpoint", str(tmp_path / "two"), "--output", str(output)]) == 2
+    assert "tells normal from abnormal; a bundle tells normal, crackle, wheeze, both" in capsys.readouterr().err
+    assert not output.exists()
