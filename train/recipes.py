@@ -21,7 +21,13 @@ def respirenet() -> Config:
         datasets=(DatasetConfig(name="icbhi", split="official"),),
         network=NetworkConfig(depth=34, width=1.0, in_channels=3),
         augmentation=AugmentationConfig(
-            padding_share=1.0, concatenation=0.5, speed=0.1, shift=True, noise_share=0.5, noise_snr_db=(10.0, 40.0)
+            concatenation=0.5,
+            speed=0.1,
+            pitch_share=0.25,
+            vtlp_share=0.25,
+            loudness_share=0.25,
+            shift=True,
+            noise_share=0.25,
         ),
         optimiser=OptimiserConfig(name="sgd", learning_rate=1e-3, momentum=0.9, schedule="fixed"),
         initialisation="imagenet",
