@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from train.tables.attainable import table_6_notes
 from train.tables.figure_4 import figure_4
 from train.tables.figure_6 import figure_6
 from train.tables.run_results import FoundRuns, find_runs
-from train.tables.table import Table, markdown, text, to_dict
+from train.tables.table import Table, markdown, text, to_dict, write_values
 from train.tables.table_1 import SPLITS, table_1
 from train.tables.table_2 import table_2
 from train.tables.table_3 import table_3
@@ -65,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         tables = make_tables(arguments)
         if arguments.json:
-            _write_json(arguments.json, tables)
+            write_values(arguments.json, [to_dict(table) for table in tables])
     except (TrainError, EdgeError) as error:
         print(f"train.tables: {error}", file=sys.stderr)
         return 2
@@ -95,13 +94,6 @@ def _notes_of_table_6(data: Path) -> list[str]:
         return []
     fold = int(SPLITS["80/20"].removeprefix("fold-"))
     return table_6_notes([each for each in annotations.recordings if folds.get(each.name.patient) == fold])
-
-
-def _write_json(path: Path, tables: Sequence[Table]) -> None:
-    try:
-        path.write_text(json.dumps([to_dict(table) for table in tables], indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--json {path}: cannot be written ({error.strerror}); give another file") from error
 
 
 if __name__ == "__main__":

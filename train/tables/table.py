@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from train.errors import ConfigError
 from train.tables.spread import Spread
 
 Value = str | int | float | Spread | None
@@ -52,7 +55,8 @@ def text(table: Table) -> str:
     left = _columns_of_words(table)
     lines = ["  ".join(_aligned(row, widths, left)).rstrip() for row in cells]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([table.title, _facts(table), "", *lines, *_paragraphs(table.notes)])
+    head = [table.title, _facts(table)] if table.facts else [table.title]
+    return "\n".join([*head, "", *lines, *_paragraphs(table.notes)])
 
 
 def markdown(table: Table) -> str:
@@ -62,7 +66,8 @@ def markdown(table: Table) -> str:
     cells = [[column.name for column in table.columns], rule, *_written(table)]
     lines = ["| " + " | ".join(cell.strip().replace("|", "\\|") for cell in row) + " |" for row in cells]
     notes = [f"- {note}" for note in table.notes]
-    return "\n".join([f"### {table.title}", "", _facts(table), "", *lines, *([""] if notes else []), *notes])
+    head = [f"### {table.title}", "", *([_facts(table), ""] if table.facts else [])]
+    return "\n".join([*head, *lines, *([""] if notes else []), *notes])
 
 
 def to_dict(table: Table) -> dict[str, Any]:
@@ -75,6 +80,14 @@ def to_dict(table: Table) -> dict[str, Any]:
         "differing": [[row, names[column]] for row, column in sorted(table.differing)],
         "notes": list(table.notes),
     }
+
+
+def write_values(path: Path, content: Any) -> None:
+    """Indented JSON. Raises ConfigError where the file cannot be written."""
+    try:
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--json {path}: cannot be written ({error.strerror}); give another file") from error
 
 
 def number(value: float, decimals: int, *, signed: bool = False) -> str:
