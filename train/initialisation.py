@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -41,8 +42,8 @@ def network_from_run(folder: Path, config: NetworkConfig, seed: int = 0) -> Resp
     Where the task is another one, the last layer's weights are new, from `seed`.
     """
     checkpoint = load_checkpoint(folder)
-    ours, theirs = (config.depth, config.width, config.in_channels), checkpoint.network
-    if ours != (theirs.depth, theirs.width, theirs.in_channels):
+    theirs = checkpoint.network
+    if replace(theirs, dropout=config.dropout, classes=config.classes) != config:
         raise CheckpointError(f"{folder} holds {theirs}, the recipe asks for {config}; choose a matching recipe")
     network = network_from_scratch(config, seed)
     kept = dict(checkpoint.weights)

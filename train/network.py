@@ -28,6 +28,9 @@ class NetworkConfig:
     in_channels: int = 3
     dropout: float = 0.5
     """Before each of the two 128-unit layers, as in the authors' released head."""
+    centre_rows: bool = False
+    """Whether each mel row's mean over the window is taken away first: in decibels that cancels the steady part of any
+    frequency response, a stethoscope's own included (spectrum correction, Nguyen and Pernkopf, 2022, within a window)."""
     classes: int = len(LABELS)
     """4, or 2 for normal against abnormal (`train.task`)."""
 
@@ -50,6 +53,7 @@ class RespireNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, config.in_channels, 1, 1))
         self.register_buffer("std", torch.ones(1, config.in_channels, 1, 1))
+        self.centre_rows = config.centre_rows
         self.trunk = ResNetTrunk(config)
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
@@ -62,7 +66,10 @@ class RespireNetwork(nn.Module):
         )
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.trunk((images_BCHW.float() - self.mean) / self.std))
+        x_BCHW = (images_BCHW.float() - self.mean) / self.std
+        if self.centre_rows:
+            x_BCHW = x_BCHW - x_BCHW.mean(dim=3, keepdim=True)
+        logits: Tensor = self.head(self.trunk(x_BCHW))
         return logits
 
     def set_normalisation(self, mean: Tensor, std: Tensor) -> None:

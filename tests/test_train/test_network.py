@@ -80,3 +80,13 @@ def test_imagenet_weights_without_a_network_say_where_to_put_the_file(
     monkeypatch.setenv("no_proxy", "")
     with pytest.raises(ConfigError, match=r"download https://.*resnet18.*\.pth and put it at .*checkpoints"):
         network_from_imagenet(NetworkConfig(depth=18, in_channels=3), seed=0)
+
+
+def test_centred_rows_cancel_a_steady_frequency_response() -> None:
+    config = NetworkConfig(depth=18, width=0.125, in_channels=1, centre_rows=True)
+    network = network_from_scratch(config, seed=0).eval()
+    images = torch.randint(50, 200, (2, 1, 64, 219)).float()
+    response_db = torch.linspace(-40, 40, 64).reshape(1, 1, 64, 1)
+    torch.testing.assert_close(network(images + response_db), network(images), rtol=1e-4, atol=1e-4)
+    plain = network_from_scratch(NetworkConfig(depth=18, width=0.125, in_channels=1), seed=0).eval()
+    assert not torch.allclose(plain(images + response_db), plain(images), rtol=1e-3, atol=1e-3)
