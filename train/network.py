@@ -30,7 +30,7 @@ class NetworkConfig:
     """Before each of the two 128-unit layers, as in the authors' released head."""
     centre_rows: bool = False
     """Whether each mel row's mean over the window is taken away first: in decibels that cancels the steady part of any
-    frequency response, a stethoscope's own included (spectrum correction, Nguyen and Pernkopf, 2022, within a window)."""
+    frequency response, a stethoscope's own included (after Nguyen and Pernkopf's spectrum correction, 2022)."""
     classes: int = len(LABELS)
     """4, or 2 for normal against abnormal (`train.task`)."""
 
