@@ -1,4 +1,7 @@
-"""Changes to training sound and images that keep the class; each is a pure function of its input and a generator."""
+"""Changes to training sound and images that keep the class; each is a pure function of its input and a generator.
+
+Those that move frequencies are only drawn here, so that several can be done by `move_frequencies` at once.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from train.vocoder import move_frequencies
+from train.vocoder import FrequencyMap
 
 Float32 = NDArray[np.float32]
 Rectangle = NDArray[np.int64]
@@ -33,13 +36,12 @@ def change_speed(samples: Float32, most: float, rng: Generator) -> Float32:
     return np.asarray(np.interp(positions, np.arange(samples.size), samples), dtype=np.float32)
 
 
-def shift_pitch(samples: Float32, semitones: tuple[float, float], rng: Generator) -> Float32:
-    """All frequencies moved by a number of `semitones` drawn from the range, the duration kept."""
-    ratio = 2 ** (rng.uniform(*semitones) / 12)
-    return move_frequencies(samples, (0, 1), (0, ratio))
+def draw_pitch(semitones: tuple[float, float], rng: Generator) -> FrequencyMap:
+    """All frequencies moved by a number of `semitones` drawn from the range; `move_frequencies` keeps the duration."""
+    return FrequencyMap(knots=(0, 1), moved=(0, 2 ** (rng.uniform(*semitones) / 12)))
 
 
-def perturb_vocal_tract(samples: Float32, factor: tuple[float, float], rng: Generator) -> Float32:
+def draw_vocal_tract(factor: tuple[float, float], rng: Generator) -> FrequencyMap:
     """Vocal tract length perturbation: low frequencies times a number drawn from `factor`, half the rate kept in place.
 
     Jaitly and Hinton (2013): uniform up to a boundary, the rest stretched or squeezed evenly. nlpaug's boundary of
@@ -47,7 +49,7 @@ def perturb_vocal_tract(samples: Float32, factor: tuple[float, float], rng: Gene
     """
     drawn = rng.uniform(*factor)
     boundary = _WARP_BOUNDARY * min(drawn, 1)
-    return move_frequencies(samples, (0, boundary / drawn, 1), (0, boundary, 1))
+    return FrequencyMap(knots=(0, boundary / drawn, 1), moved=(0, boundary, 1))
 
 
 def change_loudness(samples: Float32, gain_db: tuple[float, float], rng: Generator) -> Float32:

@@ -21,6 +21,7 @@ from train.config import AugmentationConfig
 from train.cycles import Cycle
 from train.padding import Filling, fill, neighbours_by_position, smart_pad, smart_pad_for_evaluation
 from train.sampling import Draw
+from train.vocoder import FrequencyMap, move_frequencies
 
 EvaluationPadding = Literal["repetition", "smart"]
 
@@ -66,10 +67,8 @@ class TrainingWindows(Dataset[tuple[NDArray[np.float32], augmentation.Rectangle,
         if config.speed:
             window = augmentation.change_speed(window, config.speed, rng)
             window = fill(window, self._filling, self.spec.window_samples, rng)
-        if _drawn(config.pitch_share, rng):
-            window = augmentation.shift_pitch(window, config.pitch_semitones, rng)
-        if _drawn(config.vtlp_share, rng):
-            window = augmentation.perturb_vocal_tract(window, config.vtlp_factor, rng)
+        if moves := self._frequency_moves(rng):
+            window = move_frequencies(window, *moves)
         if _drawn(config.loudness_share, rng):
             window = augmentation.change_loudness(window, config.loudness_gain_db, rng)
         if config.shift:
@@ -79,6 +78,14 @@ class TrainingWindows(Dataset[tuple[NDArray[np.float32], augmentation.Rectangle,
         if rng.random() < config.noise_share:
             window = augmentation.add_noise(window, config.noise_snr_db, rng)
         return window
+
+    def _frequency_moves(self, rng: Generator) -> list[FrequencyMap]:
+        config, moves = self._config, []
+        if _drawn(config.pitch_share, rng):
+            moves.append(augmentation.draw_pitch(config.pitch_semitones, rng))
+        if _drawn(config.vtlp_share, rng):
+            moves.append(augmentation.draw_vocal_tract(config.vtlp_factor, rng))
+        return moves
 
     def _mask(self, rng: Generator) -> augmentation.Rectangle:
         if rng.random() < self._config.mask_share:

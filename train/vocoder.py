@@ -34,17 +34,25 @@ _CENTRING = np.where(_BINS % 2, -1, 1).astype(np.float32)
 """Brings phases to the middle of the frame, where they are alike over a partial's main lobe and may be interpolated."""
 
 
-def move_frequencies(samples: Float32, knots: Sequence[float], moved: Sequence[float]) -> Float32:
-    """The sound with its frequency axis bent: what was at `knots` is at `moved`, and evenly between.
+@dataclass(frozen=True)
+class FrequencyMap:
+    """What is at `knots` goes to `moved`, and evenly between: shares of half the sample rate, rising, both from 0."""
 
-    Parameters: `samples` float32 [n]; `knots` and `moved` in shares of half the sample rate, rising, both from 0; what
-    is moved past 1 is dropped. Returns: float32 [n], as long as before.
+    knots: tuple[float, ...]
+    moved: tuple[float, ...]
+
+
+def move_frequencies(samples: Float32, *maps: FrequencyMap) -> Float32:
+    """The sound with its frequency axis bent by each of `maps` in turn, at the cost and the blur of one.
+
+    `samples` is float32 [n], and so is what is returned; what is moved past half the sample rate is dropped.
     """
-    cut, bend = _frames(samples), _bend(knots, moved)
+    cut, bend = _frames(samples), _bend(maps)
     blocks = np.zeros((len(cut) + _FRAME // _HOP - 1, _HOP), dtype=np.float32)
     spectrum, phases = np.zeros((1, _BINS.size), dtype=np.complex64), np.zeros(_BINS.size, dtype=np.float32)
     for first in range(0, len(cut), _FRAMES_AT_ONCE):
-        spectra = np.asarray(np.fft.rfft(cut[first : first + _FRAMES_AT_ONCE] * _HANN), dtype=np.complex64)
+        # Where nothing is scaled, NumPy 2 takes float32 through float64 and four times as long: hence "ortho".
+        spectra = np.asarray(np.fft.rfft(cut[first : first + _FRAMES_AT_ONCE] * _HANN, norm="ortho"), np.complex64)
         spectra *= _CENTRING
         gained = _phases(np.concatenate([spectrum, spectra]), phases, bend)
         _overlap_add(_moved(spectra, gained, bend), blocks[first:])
@@ -69,10 +77,14 @@ class _Bend:
     """Whether it comes from past half the sample rate."""
 
 
-def _bend(knots: Sequence[float], moved: Sequence[float]) -> _Bend:
+def _bend(maps: Sequence[FrequencyMap]) -> _Bend:
     last = _BINS[-1]
-    targets = np.interp(_BINS / last, knots, moved) * last
-    sources = np.interp(_BINS / last, moved, knots, right=np.inf) * last
+    targets = sources = _BINS / last
+    for bend in maps:
+        targets = np.interp(targets, bend.knots, bend.moved)
+    for bend in reversed(maps):
+        sources = np.interp(sources, bend.moved, bend.knots, right=np.inf)
+    targets, sources = targets * last, sources * last
     below = np.minimum(sources, last - 1).astype(np.int64)
     nearest = np.minimum(np.rint(sources), last).astype(np.int64)
     return _Bend(
@@ -122,7 +134,7 @@ def _moved(spectra: Complex64, phases: Float32, bend: _Bend) -> Complex64:
 
 
 def _overlap_add(spectra: Complex64, blocks: Float32) -> None:
-    frames = np.fft.irfft(spectra, _FRAME)
+    frames = np.fft.irfft(spectra, _FRAME, norm="ortho")
     frames *= _HANN
     for part in range(_FRAME // _HOP):
         blocks[part : part + len(frames)] += frames[:, part * _HOP : (part + 1) * _HOP]

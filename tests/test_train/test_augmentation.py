@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from train import augmentation
-from train.vocoder import move_frequencies
+from train.vocoder import FrequencyMap, move_frequencies
 
 RATE_HZ = 4000
 
@@ -21,6 +21,18 @@ def generator(seed: int = 0) -> np.random.Generator:
 def tone(frequency_hz: float, seconds: float = 1.0) -> NDArray[np.float32]:
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     return np.sin(2 * np.pi * frequency_hz * time_s).astype(np.float32)
+
+
+def shift_pitch(
+    samples: NDArray[np.float32], semitones: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    return move_frequencies(samples, augmentation.draw_pitch(semitones, rng))
+
+
+def perturb_vocal_tract(
+    samples: NDArray[np.float32], factor: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    return move_frequencies(samples, augmentation.draw_vocal_tract(factor, rng))
 
 
 def strongest_hz(samples: NDArray[np.float32]) -> float:
@@ -48,20 +60,20 @@ def peak_hz(samples: NDArray[np.float32]) -> float:
 @pytest.mark.parametrize("semitones", [-1.0, 0.4, 3.0])
 @pytest.mark.parametrize("frequency_hz", [80.0, 403.7, 1150.0])
 def test_pitch_moves_a_tone_by_its_semitones_and_keeps_its_duration(frequency_hz: float, semitones: float) -> None:
-    moved = augmentation.shift_pitch(tone(frequency_hz, 3.0), (semitones, semitones), generator())
+    moved = shift_pitch(tone(frequency_hz, 3.0), (semitones, semitones), generator())
     assert moved.size == 3 * RATE_HZ
     assert peak_hz(moved) == pytest.approx(frequency_hz * 2 ** (semitones / 12), rel=0.002)
     assert level_db(moved) == pytest.approx(level_db(tone(frequency_hz)), abs=2.5)
 
 
 def test_the_moved_tone_is_there_from_beginning_to_end() -> None:
-    moved = augmentation.shift_pitch(tone(403.7, 3.0), (3.0, 3.0), generator())
+    moved = shift_pitch(tone(403.7, 3.0), (3.0, 3.0), generator())
     levels_db = [level_db(stretch) for stretch in np.split(moved, 12)]
     assert max(levels_db) - min(levels_db) < 1.5
 
 
 def test_pitch_drops_what_would_pass_half_the_sample_rate() -> None:
-    moved = augmentation.shift_pitch(tone(1800, 3.0), (3.0, 3.0), generator())
+    moved = shift_pitch(tone(1800, 3.0), (3.0, 3.0), generator())
     assert level_db(moved) < level_db(tone(1800)) - 25
 
 
@@ -70,7 +82,7 @@ def test_pitch_moves_breath_noise_as_librosa_does() -> None:
     spectrum = np.fft.rfft(generator().standard_normal(5 * RATE_HZ)) * np.exp(-(np.linspace(-2, 8, 10001) ** 2))
     noise = np.fft.irfft(spectrum).astype(np.float32)
     theirs = librosa.effects.pitch_shift(y=noise, sr=RATE_HZ, n_steps=3.0, n_fft=256)
-    ours = augmentation.shift_pitch(noise, (3.0, 3.0), generator())
+    ours = shift_pitch(noise, (3.0, 3.0), generator())
     centroids_hz = [
         float(np.median(librosa.feature.spectral_centroid(y=sound, sr=RATE_HZ, n_fft=256))) for sound in (ours, theirs)
     ]
@@ -86,7 +98,7 @@ def test_a_click_stays_shorter_than_librosa_leaves_it() -> None:
         return float(np.abs(sound[5800:6200]).max() / sound[:5000].std())
 
     theirs = librosa.effects.pitch_shift(y=click, sr=RATE_HZ, n_steps=3.0)
-    assert crest(augmentation.shift_pitch(click, (3.0, 3.0), generator())) > 2 * crest(theirs)
+    assert crest(shift_pitch(click, (3.0, 3.0), generator())) > 2 * crest(theirs)
 
 
 @pytest.mark.parametrize(("factor", "boundary_hz"), [(0.9, 1200.0), (1.1, 1200 / 1.1)])
@@ -94,7 +106,7 @@ def test_vtlp_multiplies_frequencies_below_its_boundary_and_fits_in_those_above(
     factor: float, boundary_hz: float
 ) -> None:
     def moved_hz(frequency_hz: float) -> float:
-        moved = augmentation.perturb_vocal_tract(tone(frequency_hz, 3.0), (factor, factor), generator())
+        moved = perturb_vocal_tract(tone(frequency_hz, 3.0), (factor, factor), generator())
         assert moved.size == 3 * RATE_HZ
         return peak_hz(moved)
 
@@ -108,7 +120,22 @@ def test_vtlp_multiplies_frequencies_below_its_boundary_and_fits_in_those_above(
 
 def test_nothing_changes_where_no_frequency_moves() -> None:
     noise = generator().standard_normal(9000, dtype=np.float32)
-    np.testing.assert_allclose(move_frequencies(noise, (0, 1), (0, 1)), noise, atol=1e-5)
+    np.testing.assert_allclose(move_frequencies(noise, FrequencyMap((0, 1), (0, 1))), noise, atol=1e-5)
+
+
+@pytest.mark.parametrize(("semitones", "factor"), [(3.0, 0.9), (-1.0, 1.1), (2.0, 1.1)])
+@pytest.mark.parametrize("frequency_hz", [150.0, 403.7, 1450.0])
+def test_two_moves_at_once_take_a_tone_where_one_after_the_other_does(
+    frequency_hz: float, semitones: float, factor: float
+) -> None:
+    pitch, tract = (
+        augmentation.draw_pitch((semitones, semitones), generator()),
+        augmentation.draw_vocal_tract((factor, factor), generator()),
+    )
+    at_once = move_frequencies(tone(frequency_hz, 3.0), pitch, tract)
+    in_turn = move_frequencies(move_frequencies(tone(frequency_hz, 3.0), pitch), tract)
+    assert peak_hz(at_once) == pytest.approx(peak_hz(in_turn), rel=0.002)
+    assert level_db(at_once) == pytest.approx(level_db(in_turn), abs=2.5)
 
 
 @pytest.mark.parametrize("gain_db", [-6.0, 4.0])
@@ -126,8 +153,8 @@ def test_one_stretch_gets_louder_or_softer_without_a_step(gain_db: float, seed: 
 
 Change = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 KEEPING_LENGTH: dict[str, Change] = {
-    "pitch": lambda samples, rng: augmentation.shift_pitch(samples, (-1.0, 3.0), rng),
-    "vtlp": lambda samples, rng: augmentation.perturb_vocal_tract(samples, (0.9, 1.1), rng),
+    "pitch": lambda samples, rng: shift_pitch(samples, (-1.0, 3.0), rng),
+    "vtlp": lambda samples, rng: perturb_vocal_tract(samples, (0.9, 1.1), rng),
     "loudness": lambda samples, rng: augmentation.change_loudness(samples, (-6.0, 6.0), rng),
     "shift": augmentation.shift,
     "noise": lambda samples, rng: augmentation.add_noise(samples, (10.0, 40.0), rng),
