@@ -15,9 +15,11 @@ from train.errors import CheckpointError, ConfigError
 from train.plan import METHODS, on_split
 from train.recipes import fine_tuning, for_task, recipe_named
 from train.tables.__main__ import main
+from train.tables.ablation import ablation
 from train.tables.annotations import fold_of_patient, read_annotation_set
 from train.tables.attainable import attainable, table_6_notes
 from train.tables.figure_6 import confusions
+from train.tables.folds import folds
 from train.tables.method import method_of
 from train.tables.run_results import find_runs
 from train.tables.score_rows import LEAKING
@@ -27,6 +29,7 @@ from train.tables.table_1 import table_1
 from train.tables.table_2 import table_2
 from train.tables.table_3 import table_3
 from train.tables.table_6 import table_6
+from train.training import train
 
 Matrix = list[list[int]]
 
@@ -142,7 +145,7 @@ def test_missing_rows_keep_the_papers_figures_and_name_the_command(tmp_path: Pat
     table = block(tmp_path)
     (row,) = rows_of(table, "CNN+CBA+BRC+FT")
     assert (row["Sp, paper"], row["Sp"], row["Score, paper"], row["Score"]) == (83.3, None, 68.5, None)
-    assert any("CNN+CBA+BRC, CNN+CBA+BRC+FT: python -m train.reproduce table-1" in note for note in table.notes)
+    assert any("CNN+CBA+BRC; CNN+CBA+BRC+FT: python -m train.reproduce table-1" in note for note in table.notes)
     assert all(row["Score"] is None for row in rows_of(block(tmp_path, "60/40"), "CNN"))
 
 
@@ -157,6 +160,12 @@ def test_runs_that_differ_in_one_field_are_never_averaged(tmp_path: Path) -> Non
     assert [row["extent"] for row in rows] == ["subset", "subset", "full"]
     assert table.notes[0].endswith("batch_size=64")
     assert table.notes[1].endswith("batch_size=32")
+
+
+def test_runs_tested_on_other_cycles_are_never_averaged(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", config(seed=0), COMMON)
+    write_run(tmp_path / "b", config(seed=1), {"Meditron": MEDITRON})
+    assert [row["cycles"] for row in rows_of(block(tmp_path), "CNN")] == [22, 18]
 
 
 def test_a_seed_found_twice_counts_once(tmp_path: Path) -> None:
@@ -239,7 +248,7 @@ def test_table_2_goes_by_the_length_of_the_window(tmp_path: Path) -> None:
     assert near(cells(table, 3)["Score"], 65.8333)
     assert cells(table, 3)["Score, paper"] == 61.1
     assert cells(table, 0)["Score"] is None
-    assert any(note.startswith("No finished runs of 1 s, 2 s, 3 s, 5 s") for note in table.notes)
+    assert any(note.startswith("No finished runs of 1 s; 2 s; 3 s; 5 s") for note in table.notes)
     assert near(rows_of(block(tmp_path), "CNN")[0]["Score"], 57.5)
 
 
@@ -263,6 +272,30 @@ def test_table_3_knows_the_shares_of_samples(tmp_path: Path, shared_data: Path) 
     assert row["samples, paper"] == 9
     assert row["samples"] == pytest.approx(100 * 502 / 6898)
     assert any("shares of Litt3200 and LittC2SE in each other's row" in note for note in table.notes)
+
+
+def test_the_ablation_sets_each_technique_beside_the_papers_score_or_gain(tmp_path: Path) -> None:
+    for method in ("cnn", "brc", "zero_padding", "plain"):
+        write_run(tmp_path / method, config(method), COMMON_BETTER if method == "brc" else COMMON)
+    table = ablation(find_runs([tmp_path]))
+    printed = {str(row[0]): cells(table, at)["Score, paper"] for at, row in enumerate(table.rows)}
+    assert printed == {
+        "CNN without augmentation": 62.2, "CNN": 66.2, "CNN+CBA": 66.8, "CNN+BRC": pytest.approx(66.7),
+        "CNN+CBA+BRC": 67.1, "CNN, zero padding": pytest.approx(61.2), "CNN, reflection padding": pytest.approx(64.2),
+        "CNN, repetition padding": None,
+    }  # fmt: skip
+    assert near(rows_of(table, "CNN+BRC")[0]["Score"], 65.8333)
+    assert near(rows_of(table, "CNN, zero padding")[0]["Score"], 57.5)
+    assert "CNN+CBA; CNN+CBA+BRC; CNN, reflection padding" in table.notes[-1]
+
+
+def test_folds_are_listed_with_the_papers_figures_beside_its_own_fold_only(tmp_path: Path) -> None:
+    for split in ("fold-0", "fold-4", "official"):
+        write_run(tmp_path / split, config(split=split), COMMON)
+    table = folds(find_runs([tmp_path]))
+    assert [row[0] for row in table.rows] == ["fold-0", "fold-4"]
+    assert [cells(table, row)["Score, paper"] for row in range(2)] == [None, 66.2]
+    assert table.notes[-1].startswith("No finished runs of fold-1; fold-2; fold-3: python -m train.reproduce folds")
 
 
 def test_table_6_is_what_a_run_on_one_stethoscope_recognises_on_all(tmp_path: Path) -> None:
@@ -316,7 +349,7 @@ def test_two_rows_of_the_papers_table_6_fit_only_each_others_cycles(shared_data:
     assert notes[1] == "The released test fold has 1444 cycles; section 6.2 speaks of 1370 samples."
 
 
-@pytest.mark.parametrize("table", ["1", "2", "3", "6", "figure-6"])
+@pytest.mark.parametrize("table", ["1", "2", "3", "6", "figure-6", "ablation", "folds"])
 def test_every_table_from_runs_prints_with_whatever_is_there(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -353,3 +386,11 @@ def test_figures_that_are_no_figures_are_refused_by_name(tmp_path: Path) -> None
     (folder / "test.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"test\.json cannot be read"):
         find_runs([tmp_path])
+
+
+def test_a_run_folder_that_training_writes_is_what_the_tables_read(icbhi_folder: Path, tmp_path: Path) -> None:
+    asked = on_split(METHODS["cba_brc"](recipe_named("smoke")), "official")
+    train(asked, {"icbhi": icbhi_folder}, tmp_path / "common")
+    (row,) = rows_of(block(tmp_path, "60/40"), paper.TECHNIQUES)
+    assert (row["cycles"], row["seeds"], row["extent"], row["protocol"]) == (12, 1, "subset", "patient-wise")
+    assert isinstance(row["Score"], Spread)

@@ -10,10 +10,12 @@ from typing import Final
 
 from edge.errors import EdgeError
 from train.errors import ConfigError, TrainError
+from train.tables.ablation import ablation
 from train.tables.annotations import AnnotationSet, fold_of_patient, read_annotation_set
 from train.tables.attainable import table_6_notes
 from train.tables.figure_4 import figure_4
 from train.tables.figure_6 import figure_6
+from train.tables.folds import folds
 from train.tables.run_results import FoundRuns, find_runs
 from train.tables.table import Table, markdown, text, to_dict, write_values
 from train.tables.table_1 import SPLITS, table_1
@@ -34,13 +36,19 @@ FROM_RUNS: Final[Mapping[str, Callable[[FoundRuns, Path | None], list[Table]]]] 
     "3": lambda found, data: [table_3(found, read_annotation_set(data) if data else None)],
     "6": lambda found, data: table_6(found, _notes_of_table_6(data) if data else ()),
     "figure-6": lambda found, _: figure_6(found),
+    "ablation": lambda found, _: [ablation(found)],
+    "folds": lambda found, _: [folds(found)],
 }
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `python -m train.tables`."""
     parser = argparse.ArgumentParser(prog="python -m train.tables", description=__doc__)
-    parser.add_argument("table", choices=sorted({*FROM_ANNOTATIONS, *FROM_RUNS}), help="its number in the paper")
+    parser.add_argument(
+        "table",
+        choices=sorted({*FROM_ANNOTATIONS, *FROM_RUNS}),
+        help="its number in the paper; or section 3's ablation, or all five folds",
+    )
     parser.add_argument(
         "--data", type=Path, metavar="ICBHI", help="the database's folder: tables 4 and 5, figure 4; adds to 3 and 6"
     )

@@ -72,7 +72,8 @@ def identity(measured: Measurement) -> str:
     """Everything but the seed, as one string."""
     tested = {name: measured.test.get(name) for name in TESTED}
     second = {device: _without_seed(run.config) for device, run in sorted(measured.stage_2.items())}
-    whole = [_without_seed(measured.stage_1.config), measured.stage_1.init, tested, second]
+    cycles = {device: counts.sum(axis=1).tolist() for device, counts in sorted(measured.confusions().items())}
+    whole = [_without_seed(measured.stage_1.config), measured.stage_1.init, tested, cycles, second]
     return json.dumps(whole, sort_keys=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from train import paper
-from train.paper import PublishedScore
 from train.tables.group import Group, groups
 from train.tables.legend import legend, legend_notes
 from train.tables.measurement import measurements
@@ -50,13 +49,7 @@ def _block(split: str, task: str, everything: Sequence[Group]) -> Table:
 
 def missing_notes(missing: Sequence[str], command: str) -> list[str]:
     """How to make what no run folder has."""
-    return [f"No finished runs of {', '.join(missing)}: {command}"] if missing else []
-
-
-def printed_score(method: str, split: str = "80/20", task: str = "four_class") -> PublishedScore | None:
-    """The paper's row of a method."""
-    wanted = (split, task, method)
-    return next((row for row in paper.TABLE_1 if (row.split, row.task, row.method) == wanted), None)
+    return [f"No finished runs of {'; '.join(missing)}: {command}"] if missing else []
 
 
 def _left_out(number: int) -> list[str]:
