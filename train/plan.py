@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from train.config import AugmentationConfig, Config
+from train.padding import Padding
 from train.recipes import for_task
 from train.task import Task
 
@@ -42,7 +43,7 @@ def clipped(config: Config, blank_grey_level: int) -> Config:
     return replace(config, spec=replace(config.spec, blank_grey_level=blank_grey_level))
 
 
-def padded(config: Config, padding: str) -> Config:
+def padded(config: Config, padding: Padding) -> Config:
     """The configuration with another padding of training windows."""
     return replace(config, augmentation=replace(config.augmentation, padding=padding, padding_share=1.0))
 

@@ -23,6 +23,9 @@ from train.two_stages import COMMON, train_two_stages
 
 DEFAULT_SEEDS = 3
 
+ATTENTION = ("figure-3", "figure-5")
+"""Pictures, which need the recordings again: `train.figures` draws them."""
+
 
 def make_runs(
     runs: Sequence[PlannedRun], data: Mapping[str, Path], out: Path, init: Path | None, load: LoadCycles
@@ -74,15 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TrainError, EdgeError) as error:
         print(f"train.reproduce: {error}", file=sys.stderr)
         return 2
-    return _show(arguments)
+    return _show(arguments.what, arguments.out, data)
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    kind, _, number = arguments.what.partition("-")
-    if kind == "table":
-        return show_table([number, "--runs", str(arguments.out)])
-    print(f"runs are in {arguments.out}")
-    return 0
+def _show(what: str, out: Path, data: Mapping[str, Path]) -> int:
+    if what in ATTENTION:
+        print(f"the runs are in {out}; draw them with python -m train.figures {what.removeprefix('figure-')} --help")
+        return 0
+    shown = [what.removeprefix("table-"), "--runs", str(out)]
+    return show_table([*shown, "--data", str(data["icbhi"])] if "icbhi" in data else shown)
 
 
 if __name__ == "__main__":
