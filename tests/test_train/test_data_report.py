@@ -9,12 +9,12 @@ import pytest
 import soundfile
 
 from edge.labels import LABELS
-from train import inventory
-from train.data_report import DataReport, dict_from_report, main, report_on, text_from_report
+from train.data_report import inventory
+from train.data_report.__main__ import DataReport, dict_from_report, main, report_on, text_from_report
+from train.data_report.inventory import Fault, duplicates, take_inventory
+from train.data_report.reproducible import NOT_AT_ALL
 from train.errors import DatasetError
 from train.icbhi import read_icbhi
-from train.inventory import Fault, duplicates, take_inventory
-from train.reproducible import NOT_AT_ALL
 
 RATE_HZ = 4000
 FIRST, SECOND = "101_1b1_Al_sc_Litt3200", "102_1b1_Al_sc_Meditron"

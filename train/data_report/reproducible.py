@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from edge.labels import LABELS
 from train import paper
+from train.data_report.inventory import Inventory
+from train.data_report.splits import Side, SplitInventory, training_side
 from train.icbhi import FULL_RECORDINGS
-from train.inventory import Inventory
-from train.split_inventory import Side, SplitInventory, training_side
 from train.tables.annotations import class_counts, recordings_by_device
 
 NOT_AT_ALL = "not at all"

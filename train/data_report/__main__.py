@@ -19,11 +19,11 @@ from tqdm import tqdm
 from edge.errors import EdgeError
 from edge.labels import LABELS
 from train import paper
+from train.data_report.inventory import STOPPING, Entry, Inventory, annotated_recordings, duplicates, take_inventory
+from train.data_report.reproducible import Reproducible, reproducible
+from train.data_report.splits import SplitInventory, fold_inventory, official_inventory
 from train.errors import TrainError
 from train.icbhi import FULL_RECORDINGS
-from train.inventory import STOPPING, Entry, Inventory, annotated_recordings, duplicates, take_inventory
-from train.reproducible import Reproducible, reproducible
-from train.split_inventory import SplitInventory, fold_inventory, official_inventory
 from train.tables.annotations import AnnotatedRecording, class_counts, patients
 from train.tables.table import Column, Table, Value, text, to_dict, write_values
 
