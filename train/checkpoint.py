@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,10 +111,24 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> RespireNetwork:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a neighbour and rename, so that a kill leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    """Write to a neighbour and rename, so that a kill, or power that fails, leaves the old file or the new one.
+
+    Raises CheckpointError, for example where the disk is full.
+    """
+    temporary = partial_path(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def partial_path(path: Path) -> Path:
+    """Where `write_atomically` writes first; a kill may leave it."""
+    return path.with_name(path.name + ".part")
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge.signal.spec import FeatureSpec
 from train.concatenation import Pairs
@@ -111,11 +111,14 @@ class OptimiserConfig:
     warmup_share: float = 0.0
     """Share of all steps over which the rate rises from 0."""
     label_smoothing: float = 0.0
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the forward pass while training; bfloat16 needs no loss scaling. On a CPU without AMX, half-width networks run
-    faster in float32 (9.8 against 11.8 ms a sample, batches of 64, two cores)."""
+    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Of the forward pass while training; float16, with loss scaling, is for GPUs older than bfloat16. On a CPU without
+    AMX, half-width networks run faster in float32 (9.8 against 11.8 ms a sample, batches of 64, two cores)."""
     average_decay: float = 0.0
     """Decay per step of an exponential moving average of the weights, which is what is evaluated and kept; 0: none."""
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +156,14 @@ class Config:
     """0: as many as there are training cycles."""
     batch_size: int = 64
     seed: int = 0
-    workers: int = 1
-    """Processes that make images beside the one that trains; 0: none."""
+    features: Literal["numpy", "torch"] = "numpy"
+    """What makes the training images: `edge.signal` in other processes, or its twin on the accelerator, which may
+    differ by a grey level; evaluation always takes the first."""
+    workers: int = -1
+    """Processes that make samples beside each one that trains; 0: none, -1: one for each core but one, at most 16."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         classes = len(TASK_LABELS[self.task])
         if len(self.class_shares) != classes or min(self.class_shares) < 0 or not any(self.class_shares):
             raise ValueError(f"class_shares {self.class_shares} must be {classes} shares, not all 0")
@@ -166,6 +173,8 @@ class Config:
             raise ValueError("a run needs one or more different datasets")
         if self.epochs < 1 or self.batch_size < 2 or self.samples_per_epoch < 0:
             raise ValueError("epochs must be >= 1, batch_size >= 2 (batch normalisation), samples_per_epoch >= 0")
+        if self.workers < -1:
+            raise ValueError(f"workers {self.workers} must be >= 0, or -1 for as many as the cores allow")
         if self.network.in_channels != self.spec.image_shape[0]:
             raise ValueError(f"{self.spec.name} images have {self.spec.image_shape[0]} channels, not the network's")
 
@@ -173,6 +182,13 @@ class Config:
         """Plain JSON values."""
         fields: dict[str, Any] = dataclasses.asdict(self)
         return fields
+
+
+def _check_choices(config: object) -> None:
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            raise ValueError(f"{name} {value!r} must be one of {', '.join(get_args(kind))}")
 
 
 def config_from_dict(fields: Mapping[str, Any]) -> Config:

@@ -24,9 +24,10 @@ from train.config import Config
 from train.cycles import Cycle, CycleStore, LoadCycles
 from train.data import READERS, extent, folders_from_arguments
 from train.dataset import evaluation_images
+from train.distributed import accelerator
 from train.errors import AbsentClassError, ConfigError, TrainError
 from train.evaluate import figures, text_from_report
-from train.loop import accelerator, predict
+from train.loop import predict
 from train.recipes import fine_tuning
 from train.recording import Recording
 from train.run import add_recipe_arguments, config_from_arguments

@@ -5,6 +5,7 @@ TrainError
 ├── SplitError        a split cannot be made, or would put a patient on both sides
 │   └── AbsentClassError   the training side lacks a class
 ├── ConfigError       a recipe, option or combination that cannot work
+├── DivergenceError   the loss is no longer a number
 └── CheckpointError   a checkpoint or run folder that cannot be read or does not fit
 """
 
@@ -29,6 +30,10 @@ class AbsentClassError(SplitError):
 
 class ConfigError(TrainError):
     """A recipe, option or combination that cannot work."""
+
+
+class DivergenceError(TrainError):
+    """The loss is no longer a number."""
 
 
 class CheckpointError(TrainError):

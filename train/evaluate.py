@@ -17,8 +17,9 @@ from train.config import Protocol
 from train.cycles import Cycle, CycleStore, LoadCycles, read_cycles
 from train.data import READERS, extent, folders_from_arguments, patients
 from train.dataset import EvaluationPadding, evaluation_images
+from train.distributed import accelerator
 from train.errors import SplitError, TrainError
-from train.loop import accelerator, predict
+from train.loop import predict
 from train.metrics import abnormal_auc, confusion_matrix, scores_from_confusion
 from train.recording import Recording
 from train.run_folder import write_json

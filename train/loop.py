@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -16,13 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from train.batches import Batch
 from train.config import OptimiserConfig
 from train.dataset import EvaluationImages
+from train.distributed import ALONE, Workers
+from train.errors import DivergenceError
 from train.network import RespireNetwork
 
 T = TypeVar("T")
 
 _EVALUATION_BATCH = 64
+_AUTOCAST: Final[Mapping[str, torch.dtype]] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass
@@ -30,9 +33,14 @@ class Learner:
     """What changes as training goes on."""
 
     network: RespireNetwork
+    replica: nn.Module
+    """The network as training's forward pass takes it: one of several processes' averages its gradients with theirs."""
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    """Keeps small gradients from vanishing in float16; does nothing in other precisions."""
     average: RespireNetwork
     """The averaged weights, or the network itself where the recipe averages none."""
+    workers: Workers
     step: int = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -40,6 +48,7 @@ class Learner:
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict(),
             "step": self.step,
         }
@@ -48,6 +57,7 @@ class Learner:
         """The inverse of `state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state.get("scaler", {}))
         self.average.load_state_dict(state["average"])
         self.step = state["step"]
 
@@ -63,48 +73,28 @@ class EpochReport:
     """Of these, spent waiting for images."""
 
 
-def new_learner(network: RespireNetwork, config: OptimiserConfig) -> Learner:
-    """A network with its optimiser at step 0."""
+def new_learner(network: RespireNetwork, config: OptimiserConfig, workers: Workers = ALONE) -> Learner:
+    """A network, moved to the process's device, with its optimiser at step 0."""
+    network.to(workers.device)
     convert_conv2d_weight_memory_format(network, torch.channels_last)
-    optimiser: torch.optim.Optimizer
-    if config.name == "sgd":
-        optimiser = torch.optim.SGD(
-            network.parameters(), config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
-        )
-    else:
-        optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    return Learner(network, optimiser, copy.deepcopy(network) if config.average_decay else network)
+    workers.normalise_together(network)
+    average = copy.deepcopy(network) if config.average_decay else network
+    scaler = torch.amp.GradScaler(workers.device.type, enabled=config.precision == "float16")
+    return Learner(network, workers.averaging_gradients(network), _optimiser(network, config), scaler, average, workers)
 
 
-def train_epoch(
-    learner: Learner, batches: Iterable[tuple[Tensor, Tensor]], total_steps: int, config: OptimiserConfig
-) -> EpochReport:
-    """Go once through `batches` of (uint8 images [B, C, H, W], int labels [B])."""
-    learner.network.train()
-    device = next(learner.network.parameters()).device
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    started, losses, samples = time.perf_counter(), 0.0, 0
-    waiting = _Waiting()
+def train_epoch(learner: Learner, batches: Iterable[Batch], total_steps: int, config: OptimiserConfig) -> EpochReport:
+    """Go once through `batches`, this process's shares. Raises DivergenceError where the loss is no longer a number."""
+    learner.replica.train()
+    started, losses, waiting = time.perf_counter(), [], _Waiting()
     for images, labels in waiting.over(batches):
         for group in learner.optimiser.param_groups:
             group["lr"] = learning_rate_at(learner.step, total_steps, config)
-        images = images.to(device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
-        learner.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"):
-            loss = criterion(learner.network(images), labels.to(device, non_blocking=True))
-        loss.backward()
-        learner.optimiser.step()
+        losses.append(_step(learner, images, labels, config))
         learner.step += 1
         _update_average(learner, config.average_decay)
-        losses, samples = losses + loss.item() * len(labels), samples + len(labels)
-    return EpochReport(losses / samples, time.perf_counter() - started, waiting.seconds)
-
-
-def accelerator() -> torch.device:
-    """The GPU where there is one (under `torchrun` this process's own), else the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    loss = _mean_loss(learner.workers.mean(torch.stack(losses)).tolist())
+    return EpochReport(loss, time.perf_counter() - started, waiting.seconds)
 
 
 def predict(network: RespireNetwork, evaluation: EvaluationImages) -> NDArray[np.float32]:
@@ -128,6 +118,36 @@ def learning_rate_at(step: int, total_steps: int, config: OptimiserConfig) -> fl
         return config.learning_rate
     progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     return config.learning_rate * (1 + math.cos(math.pi * min(1.0, progress))) / 2
+
+
+def _optimiser(network: RespireNetwork, config: OptimiserConfig) -> torch.optim.Optimizer:
+    if config.name == "sgd":
+        return torch.optim.SGD(
+            network.parameters(), config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+    return torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _step(learner: Learner, images: Tensor, labels: Tensor, config: OptimiserConfig) -> Tensor:
+    """One change of the weights; the mean loss over this process's share, left on its device so as not to wait."""
+    device = learner.workers.device
+    images = images.to(device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
+    labels = labels.to(device, non_blocking=True)
+    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    learner.optimiser.zero_grad(set_to_none=True)
+    with torch.autocast(device.type, _AUTOCAST.get(config.precision), enabled=config.precision in _AUTOCAST):
+        loss: Tensor = criterion(learner.replica(images), labels)
+    torch.autograd.backward(learner.scaler.scale(loss))
+    learner.scaler.step(learner.optimiser)
+    learner.scaler.update()
+    return loss.detach()
+
+
+def _mean_loss(losses: list[float]) -> float:
+    wrong = next((step for step, loss in enumerate(losses, start=1) if not math.isfinite(loss)), None)
+    if wrong is not None:
+        raise DivergenceError(f"the loss is {losses[wrong - 1]} at step {wrong}")
+    return sum(losses) / len(losses)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import get_args
 from edge.errors import EdgeError
 from train.config import Config, DatasetConfig, Protocol
 from train.data import folders_from_arguments
+from train.distributed import open_workers
 from train.errors import ConfigError, TrainError
 from train.overrides import overridden
 from train.recipes import RECIPES, fine_tuning, for_task, recipe_named
@@ -118,11 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = config_from_arguments(arguments)
         data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
-        best = train(config, data, arguments.out, arguments.init)
+        with open_workers(os.environ) as workers:
+            best = train(config, data, arguments.out, arguments.init)
     except (TrainError, EdgeError) as error:
         print(f"train.run: {error}", file=sys.stderr)
         return 2
-    print(f"best checkpoint: {best}")
+    if workers.is_first:
+        print(f"best checkpoint: {best}")
     return 0
 
 

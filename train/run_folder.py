@@ -2,9 +2,14 @@
 
 ```
 OUT/config.json           the whole configuration      OUT/run.json        code version, machine, data, patients
-OUT/metrics.jsonl         one line per epoch           OUT/state.pt        to go on after a kill
-OUT/best/  OUT/last/      checkpoint folders            OUT/test.json      figures on the test side, at the end
+OUT/state.pt              to go on after a kill        OUT/metrics.jsonl   one line per epoch
+OUT/best/  OUT/last/      checkpoint folders           OUT/test.json       figures on the test side, at the end
+OUT/curves.png            loss and figures by epoch    OUT/tensorboard/    the same for TensorBoard
 ```
+
+Every file is replaced in one step, `state.pt` first: from then on an epoch counts. What is written after it follows
+from it, and is written again when a run goes on, so that whichever files a kill lets through, all are of the same epoch
+at last. `metrics.jsonl` comes last and so counts the epochs that are whole.
 """
 
 from __future__ import annotations
@@ -19,8 +24,8 @@ from typing import Any
 
 import torch
 
-from train.checkpoint import write_atomically
-from train.config import Config
+from train.checkpoint import partial_path, write_atomically
+from train.config import Config, config_from_dict
 from train.errors import CheckpointError, ConfigError
 
 CONFIG_FILE = "config.json"
@@ -28,6 +33,10 @@ RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
 STATE_FILE = "state.pt"
 TEST_FILE = "test.json"
+CURVES_FILE = "curves.png"
+
+_CHANGES_NOTHING = ("config.workers",)
+"""What a run may go on with another value of."""
 
 
 def open_run_folder(folder: Path, config: Config, data: Mapping[str, Path], init: Path | None) -> None:
@@ -45,7 +54,7 @@ def open_run_folder(folder: Path, config: Config, data: Mapping[str, Path], init
         if differing:
             raise ConfigError(f"{folder} holds another run ({', '.join(differing)} differ); give another --out")
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(each != partial_path(path) for each in folder.iterdir()):
         raise ConfigError(f"{folder} is not empty and holds no run; give another --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, asked)
@@ -62,7 +71,9 @@ def write_metrics(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """What `write_metrics` wrote, an epoch each."""
+    """What `write_metrics` wrote, an epoch each; nothing where it never did."""
+    if not (folder / METRICS_FILE).is_file():
+        return []
     return [json.loads(line) for line in (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()]
 
 
@@ -101,8 +112,18 @@ def _git(*arguments: str) -> str:
 
 
 def _differing(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    pairs = {**_flat(found), **_flat(asked)}
-    return sorted(key for key in pairs if _flat(found).get(key) != _flat(asked).get(key))
+    before, now = _flat(_with_new_fields(found)), _flat(asked)
+    keys = {*before, *now}.difference(_CHANGES_NOTHING)
+    return sorted(key for key in keys if before.get(key) != now.get(key))
+
+
+def _with_new_fields(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier version's `config.json` with the fields that came later at their defaults, which are what it did."""
+    try:
+        config = config_from_dict(found["config"]).to_dict()
+    except (KeyError, TypeError, ValueError):
+        return dict(found)
+    return {**found, "config": json.loads(json.dumps(config))}
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
