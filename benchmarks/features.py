@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from benchmarks.reference_chain import ReferenceChain, reference_chain
 from benchmarks.report import Table
 from benchmarks.simulated_sound import breathing
-from benchmarks.timing import medians_ms
+from benchmarks.timing import medians_ms, one_thread
 from edge.signal.bandpass import bandpass, design_bandpass
 from edge.signal.image import image_from_window, levels_from_window
 from edge.signal.spec import COMPACT, SPECS, FeatureSpec
@@ -30,13 +28,8 @@ Picture = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 
 def measure_features(repeats: int) -> Table:
     """A row for the levels and one for the image of each spec."""
-    opencv_threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)
-        with threadpool_limits(limits=1):
-            rows = [_levels_row(COMPACT, repeats), *(_image_row(spec, repeats) for spec in SPECS.values())]
-    finally:
-        cv2.setNumThreads(opencv_threads)
+    with one_thread():
+        rows = [_levels_row(COMPACT, repeats), *(_image_row(spec, repeats) for spec in SPECS.values())]
     return Table("Features of one window", COLUMNS, rows, NOTE.format(repeats=repeats))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.report import Table
 
-LIBRARIES = ("numpy", "onnxruntime", "soundfile", "librosa", "scipy", "opencv-python-headless")
+LIBRARIES = ("numpy", "torch", "onnxruntime", "soundfile", "librosa", "scipy", "opencv-python-headless", "nlpaug")
 
 
 def describe_machine() -> Table:

@@ -27,15 +27,21 @@ class ReferenceChain:
 
     def image(self, samples: Float32) -> UInt8:
         """float32 [window_samples] at the features' rate -> uint8 `spec.image_shape`."""
-        levels = self.levels(samples)
-        return self._colour_image(levels) if self.spec.layout == "colour" else self._level_image(levels)
+        return self.image_from_levels(self.levels(samples))
 
     def levels(self, samples: Float32) -> UInt8:
         """float32 [window_samples] at the features' rate -> uint8 [n_mels, frames]: SciPy's and librosa's part."""
-        window = scipy.signal.sosfilt(self.sections, samples).astype(np.float32)
+        return self.levels_from_window(scipy.signal.sosfilt(self.sections, samples).astype(np.float32))
+
+    def levels_from_window(self, window: Float32) -> UInt8:
+        """The same of a window that is filtered already, lowest band first."""
         levels_db = librosa.power_to_db(self._mel_power(window), ref=np.max)
         floor, ceiling = levels_db.min(), levels_db.max()
         return np.asarray((levels_db - floor) / (ceiling - floor) * 255, dtype=np.uint8)
+
+    def image_from_levels(self, levels: UInt8) -> UInt8:
+        """uint8 [n_mels, frames] -> uint8 `spec.image_shape`: OpenCV's part."""
+        return self._colour_image(levels) if self.spec.layout == "colour" else self._level_image(levels)
 
     def _mel_power(self, window: Float32) -> Float32:
         spec = self.spec
@@ -79,9 +85,13 @@ def reference_chain(spec: FeatureSpec, *, keep_filterbank: bool) -> ReferenceCha
     """The chain for `spec`, its constant parts made once."""
     edges_hz = [spec.bandpass_low_hz, spec.bandpass_high_hz]
     sections = scipy.signal.butter(spec.bandpass_order, edges_hz, "bandpass", fs=spec.sample_rate_hz, output="sos")
-    colours = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, 2::-1]
     filterbank = librosa.filters.mel(
         sr=spec.sample_rate_hz, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.mel_low_hz, fmax=spec.mel_high_hz
     )
-    magma = np.ascontiguousarray(colours.reshape(256, 1, 3))
-    return ReferenceChain(spec, sections, magma, filterbank if keep_filterbank else None)
+    return ReferenceChain(spec, sections, magma_bgr(), filterbank if keep_filterbank else None)
+
+
+def magma_bgr() -> UInt8:
+    """The map magma as OpenCV's `applyColorMap` takes it, uint8 [256, 1, 3]."""
+    colours = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, 2::-1]
+    return np.ascontiguousarray(colours.reshape(256, 1, 3))

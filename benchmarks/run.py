@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.augmentation import SamplesEffort, measure_samples, measure_steps
 from benchmarks.engines import measure_engines
+from benchmarks.epoch import EpochEffort, measure_epochs
 from benchmarks.features import measure_features
 from benchmarks.machine import describe_machine
 from benchmarks.report import Table, markdown_from_tables
@@ -29,13 +31,32 @@ class Effort:
     """How much is repeated."""
 
     features: int
+    samples: SamplesEffort
+    steps: int
+    epoch: EpochEffort
     engines: int
     recordings: int
     starts: int
 
 
-FULL = Effort(features=50, engines=50, recordings=12, starts=5)
-QUICK = Effort(features=2, engines=2, recordings=2, starts=1)
+FULL = Effort(
+    features=50,
+    samples=SamplesEffort(rounds=10, samples=20),
+    steps=30,
+    epoch=EpochEffort(batches=6, batch_size=64),
+    engines=50,
+    recordings=12,
+    starts=5,
+)
+QUICK = Effort(
+    features=2,
+    samples=SamplesEffort(rounds=1, samples=2),
+    steps=1,
+    epoch=EpochEffort(batches=1, batch_size=4),
+    engines=2,
+    recordings=2,
+    starts=1,
+)
 """Enough to see that everything still runs; its figures mean little."""
 
 
@@ -67,6 +88,9 @@ def measure(model: Path | None, effort: Effort) -> list[Table]:
     return [
         describe_machine(),
         measure_features(effort.features),
+        measure_samples(effort.samples),
+        measure_steps(effort.steps),
+        measure_epochs(effort.epoch),
         measure_engines(bundle, effort.engines),
         measure_throughput(bundle.folder, effort.recordings),
         measure_startup(bundle.folder, effort.starts),

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from edge.audio.lung_sounds import simulate_cycle
 from edge.labels import LABELS
 
+CYCLE_LENGTHS_S = (1.05, 1.93, 2.54, 3.37, 4.59)
+"""Of ICBHI's 6898 annotated cycles so many hundredths are shorter: 5, 25, 50, 75, 95."""
+
 
 def breathing(duration_s: float, sample_rate_hz: int) -> NDArray[np.float32]:
     """Simulated breathing of every label in turn, float32 [n]."""
@@ -18,6 +21,17 @@ def breathing(duration_s: float, sample_rate_hz: int) -> NDArray[np.float32]:
     while sum(cycle.size for cycle in cycles) < needed:
         cycles += [simulate_cycle(label, sample_rate_hz, rng) for label in LABELS]
     return np.concatenate(cycles)[:needed].astype(np.float32)
+
+
+def simulated_cycles(sample_rate_hz: int) -> list[NDArray[np.float32]]:
+    """A cycle of each label in each of `CYCLE_LENGTHS_S`, label by label."""
+    rng = np.random.default_rng(2020)
+    lengths = [round(length_s * sample_rate_hz) for length_s in CYCLE_LENGTHS_S]
+    return [
+        np.concatenate([simulate_cycle(label, sample_rate_hz, rng) for _ in range(2)])[:length]
+        for label in LABELS
+        for length in lengths
+    ]
 
 
 def write_recordings(folder: Path, count: int, duration_s: float, sample_rate_hz: int) -> None:

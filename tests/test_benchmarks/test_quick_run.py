@@ -8,9 +8,10 @@ import pytest
 
 from edge.signal.bandpass import bandpass, design_bandpass
 from edge.signal.image import image_from_window
-from edge.signal.spec import SPECS, FeatureSpec
+from edge.signal.spec import COMPACT, SPECS, FeatureSpec
+from train.sampling import Draw
 
-for oracle in ("cv2", "librosa", "matplotlib", "scipy", "threadpoolctl"):
+for oracle in ("cv2", "librosa", "matplotlib", "nlpaug", "scipy", "threadpoolctl", "torch"):
     pytest.importorskip(oracle)
 
 
@@ -28,11 +29,15 @@ def test_the_quick_run_fills_every_table(
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Machine",
         "## Features of one window",
+        "## Training samples",
+        "## Steps of a training sample",
+        "## An epoch on the processor",
         "## Network",
         "## `respire-edge score`",
         "## `respire-edge listen`",
     ]
-    for row in ("8-bit levels", "image, respirenet", "image, compact", "fp32.onnx", "1", "demo"):
+    rows = ("8-bit levels", "image, respirenet", "image, compact", "respirenet | every", "compact | as drawn", "VTLP")
+    for row in (*rows, "compact_half", "narrow", "fp32.onnx", "1", "demo"):
         assert re.search(rf"^\| {re.escape(row)} \| .*\d", text, flags=re.MULTILINE), row
 
 
@@ -59,3 +64,39 @@ def test_both_sides_of_the_comparison_make_the_same_image(spec: FeatureSpec, kee
     theirs = reference_chain(spec, keep_filterbank=keep_filterbank).image(samples)
     assert theirs.shape == ours.shape == spec.image_shape
     assert np.mean(ours == theirs) >= 0.999
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+def test_both_sides_make_the_same_image_of_a_training_window(spec: FeatureSpec) -> None:
+    from benchmarks.released_samples import image_as_released, image_with_libraries
+    from benchmarks.simulated_sound import breathing
+
+    window = breathing(spec.window_s, spec.sample_rate_hz)
+    ours = image_from_window(window, spec)
+    assert np.mean(image_with_libraries(spec)(window) == ours) >= 0.999
+    if spec.layout == "colour":
+        assert np.mean(image_as_released(spec)(window).transpose(2, 0, 1) == ours) >= 0.999
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_the_libraries_make_samples_of_the_same_shape(every: bool) -> None:
+    from benchmarks.augmentation import library_samples, our_samples
+    from benchmarks.released_samples import image_with_libraries
+
+    libraries = library_samples(COMPACT, image_with_libraries(COMPACT), every=every)
+    ours = our_samples(COMPACT, every=every)
+    for position in range(0, len(ours.cycles), 5):
+        made = libraries.sample(position, np.random.default_rng(position))
+        assert made.shape == ours[Draw(position, (0, 0, position))][0].shape
+        assert made.max() > 0
+
+
+def test_nlpaugs_techniques_reach_all_of_the_sound() -> None:
+    from benchmarks.released_samples import techniques_over_the_whole_sound
+    from benchmarks.simulated_sound import breathing
+
+    sound = breathing(7.0, 4000)
+    for name, technique in techniques_over_the_whole_sound(4000).items():
+        changed = np.resize(technique(sound), sound.size) != sound
+        halves = [half.any() for half in np.array_split(changed, 2)]
+        assert all(halves) or (name == "loudness" and any(halves)), name
