@@ -14,7 +14,7 @@ from train.icbhi import FULL_RECORDINGS, read_icbhi
 from train.recording import Recording
 from train.splits import hold_out_patients, split_recordings
 from train.sprsound import read_sprsound
-from train.task import TASK_LABELS, cycles_for, label_for
+from train.task import TASK_LABELS, Task, cycles_for, label_for
 
 READERS: Final[Mapping[str, Callable[[Path], list[Recording]]]] = {"icbhi": read_icbhi, "sprsound": read_sprsound}
 
@@ -87,12 +87,22 @@ def load_training_cycles(parts: Mapping[str, RunRecordings], config: Config, loa
 
 
 def check_classes(parts: Mapping[str, RunRecordings], config: Config) -> None:
-    """Raise AbsentClassError for a class that the training sides of all datasets together lack; reads no sound."""
-    recordings = [recording for part in parts.values() for recording in part.training]
-    present = {label_for(config.task, each.label) for recording in recordings for each in recording.annotations}
-    absent = [name for label, name in enumerate(TASK_LABELS[config.task]) if label not in present]
+    """Raise AbsentClassError for a class that the training sides of all datasets together lack; reads no sound.
+
+    A device's own recordings must have every class, whatever is trained on beside them: else the missing ones would be
+    forgotten for that device.
+    """
+    together = [recording for part in parts.values() for recording in part.training]
+    _check_classes(together, config.task, "")
+    for dataset in config.datasets:
+        if dataset.device:
+            _check_classes(parts[dataset.name].training, config.task, f" of {dataset.device}")
+
+
+def _check_classes(recordings: Sequence[Recording], task: Task, whose: str) -> None:
+    present = {label_for(task, each.label) for recording in recordings for each in recording.annotations}
+    absent = [name for label, name in enumerate(TASK_LABELS[task]) if label not in present]
     if absent:
-        whose = "".join(f" of {dataset.device}" for dataset in config.datasets if dataset.device)
         lack = f"the training side{whose} has no {' and no '.join(absent)} cycle"
         raise AbsentClassError(f"{lack}; choose another split or more data")
 

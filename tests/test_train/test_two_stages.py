@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from train.checkpoint import load_checkpoint
+from train.data import check_classes, run_recordings
+from train.errors import AbsentClassError
+from train.recipes import fine_tuning, joint
 from train.two_stages import main
 
 FEW_STEPS = ("--set", "fine_tuning.epochs=1", "--set", "fine_tuning.samples_per_epoch=8")
@@ -83,3 +86,20 @@ def test_the_published_protocol_selects_on_the_test_side_and_reports_what_leaks(
     assert report["leaking_figures"]["cycles"] == report["figures"]["cycles"]
     epochs = [json.loads(line) for line in (out / "common" / "metrics.jsonl").read_text().splitlines()]
     assert epochs[report["epoch"]]["validation"]["icbhi"] == report["leaking_figures"]
+
+
+def test_other_data_do_not_stand_in_for_a_class_that_the_stethoscope_lacks(
+    icbhi_folder: Path, sprsound_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "icbhi"
+    folder.mkdir()
+    for path in (icbhi_folder / "audio_and_txt_files").glob("*_Meditron.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    for path in folder.glob("*.txt"):
+        path.write_text("0\t1.5\t1\t0\n1.5\t3\t1\t0\n", encoding="utf-8")
+    data = {"icbhi": folder, "sprsound": sprsound_folder}
+    stage = fine_tuning(joint(), "Meditron")
+    parts = {each.name: run_recordings(each, data[each.name]) for each in stage.datasets}
+    check_classes(parts, joint())
+    with pytest.raises(AbsentClassError, match="the training side of Meditron has no normal and no wheeze and no both"):
+        check_classes(parts, stage)
