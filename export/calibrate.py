@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         checkpoint = load_checkpoint(arguments.checkpoint)
         folders = folders_from_arguments(arguments.data, training_datasets(checkpoint))
-        recordings = training_recordings(checkpoint, folders)
+        recordings = training_recordings(checkpoint, folders, arguments.stethoscope)
         choices = choose_cycles(recordings, arguments.images, np.random.default_rng(arguments.seed))
         check_sufficient([choice.recording.name for choice in choices], arguments.output)
         calibration = calibration_from_cycles(choices, checkpoint.spec, arguments.seed)
@@ -72,6 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", action="append", required=True, metavar="[NAME=]DIR", help="icbhi=DIR, sprsound=DIR")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument(
+        "--stethoscope",
+        metavar="TOKEN",
+        help="only recordings of this one, by its token in ICBHI's file names: for a model of its own",
+    )
     parser.add_argument("--images", type=int, default=DEFAULT_IMAGES, help="at most this many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of cycles (default: %(default)s)")
     return parser
@@ -86,8 +91,13 @@ def training_datasets(checkpoint: Checkpoint) -> list[str]:
     return names
 
 
-def training_recordings(checkpoint: Checkpoint, folders: Mapping[str, Path]) -> list[Recording]:
-    """Annotated recordings of the training side, of patients that are on no other side. Raises DatasetError."""
+def training_recordings(
+    checkpoint: Checkpoint, folders: Mapping[str, Path], stethoscope: str | None = None
+) -> list[Recording]:
+    """Annotated recordings of the training side, of patients that are on no other side; of one stethoscope where named.
+
+    Raises DatasetError; CalibrationError for a stethoscope that nothing was recorded with.
+    """
     recordings = []
     for name in training_datasets(checkpoint):
         allowed = calibration_patients(name, checkpoint.training_run["patients"][name])
@@ -95,7 +105,11 @@ def training_recordings(checkpoint: Checkpoint, folders: Mapping[str, Path]) -> 
         recordings += [
             each for each in found if each.patient in allowed and each.subset in TRAINING_SUBSETS and each.annotations
         ]
-    return recordings
+    chosen = [each for each in recordings if stethoscope in (None, each.device)]
+    if not chosen:
+        known = ", ".join(sorted({each.device for each in recordings}))
+        raise CalibrationError(f"no training recording of {stethoscope!r}; there are recordings of {known}")
+    return chosen
 
 
 def calibration_patients(dataset: str, sides: Mapping[str, Sequence[str]]) -> set[str]:

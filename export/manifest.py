@@ -47,7 +47,7 @@ class Metrics:
     comparison: Mapping[str, Any]
     """Of `export.compare`, on this checkpoint and these files."""
     cross_validation: Mapping[str, Any] | None = None
-    """Of `train.cross_validate`, on the recipe: what to expect on patients that nothing was selected on."""
+    """`export.expectation` of the recipe: what to expect on patients that nothing was selected on."""
 
 
 def read_packed_file(path: Path) -> PackedFile:
@@ -102,9 +102,7 @@ def merged_metrics(files: Sequence[PackedFile], metrics: Metrics) -> dict[str, A
     merged = {"measured_on": comparison["data"], "models": kept}
     if metrics.cross_validation is None:
         return merged
-    # Its `model` is a path on the machine that ran it.
-    crossed = {key: value for key, value in metrics.cross_validation.items() if key != "model"}
-    return {**merged, "cross_validation": crossed}
+    return {**merged, "cross_validation": dict(metrics.cross_validation)}
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:

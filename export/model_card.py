@@ -10,6 +10,7 @@ from typing import Any
 
 from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
+from export.expectation import FIGURES
 
 MODEL_CARD_NAME = "MODEL_CARD.md"
 TEMPLATE_NAME = "model_card.md"
@@ -143,15 +144,24 @@ def _figures_table(dataset: str, metrics: Mapping[str, Any], files: Sequence[str
 def _expectation(crossed: Mapping[str, Any] | None) -> str:
     if crossed is None:
         return "Not measured: no cross-validation was made with this recipe."
+    seeds = f"{crossed['seeds']} seed{'s' if crossed['seeds'] > 1 else ''}"
     text = (
         f"The recipe in cross-validation over all {crossed['patients']} patients of {crossed['dataset']} "
-        f"({crossed['extent']}): every patient is answered by a network that never heard them, and nothing was "
-        "selected on them. Calling everything normal gives a Score of 50."
+        f"({crossed['extent']}), mean ± standard deviation of {seeds}: every patient is answered by a network that "
+        "never heard them, and nothing was selected on them. Calling everything normal gives a Score of 50."
     )
-    rows = [_figures_row("**all**", [crossed])]
-    rows += [_figures_row(device, [held]) for device, held in crossed["devices"].items()]
-    heading = [crossed["dataset"], "patients", "cycles N/C/W/B", "float32 Score / Sp / Se"]
+    rows = [_expected_row(title, row) for title, row in crossed["rows"].items()]
+    heading = [crossed["dataset"], "patients", "cycles N/C/W/B", "Score", "Sp", "Se", "AUC normal/abnormal"]
     return f"{text}\n\n{table(heading, rows)}"
+
+
+def _expected_row(title: str, row: Mapping[str, Any]) -> list[str]:
+    by_class = "/".join(map(str, row["cycles_by_class"]))
+    return [title, str(row["patients"]), by_class, *(_with_sd(row[key], row[f"{key}_sd"]) for key in FIGURES)]
+
+
+def _with_sd(share: float | None, sd: float | None) -> str:
+    return percent(share) if sd is None else f"{percent(share)} ± {percent(sd)}"
 
 
 def _figures_row(title: str, held: Sequence[Mapping[str, Any]]) -> list[str]:

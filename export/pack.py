@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import MANIFEST_NAME, load_bundle
-from edge.errors import BundleError
+from edge.bundle import COMMON_MODEL, MANIFEST_NAME, load_bundle
+from edge.errors import EdgeError
+from edge.profiles import load_profile
 from export.errors import ExportError, PackError
+from export.expectation import expectation
 from export.manifest import Metrics, PackedFile, build_manifest, manifest_bytes, read_packed_file
 from export.model_card import MODEL_CARD_NAME, model_card
 from export.staging import staged_folder
@@ -30,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
     arguments = build_parser().parse_args(argv)
     try:
-        metrics = read_metrics(arguments.comparison, arguments.cross_validation)
+        metrics = read_metrics(arguments.comparison, arguments.cross_validation, arguments.device)
         model_id = pack(arguments.checkpoint, arguments.onnx, metrics, arguments.device, arguments.output)
-    except (ExportError, TrainError, BundleError) as error:
+    except (ExportError, TrainError, EdgeError) as error:
         print(f"pack: {error}", file=sys.stderr)
         return 2
     print(f"{arguments.output}: {model_id}")
@@ -71,18 +73,26 @@ def pack(checkpoint_folder: Path, graphs: Sequence[Path], metrics: Metrics, devi
         return load_bundle(folder).model_id
 
 
-def read_metrics(comparison: Path, cross_validation: Path | None) -> Metrics:
-    """The reports that a bundle's figures come from. Raises PackError."""
+def read_metrics(comparison: Path, cross_validation: Path | None, device: str) -> Metrics:
+    """The reports that the figures of a bundle for `device` come from. Raises PackError, edge's ProfileError."""
     compared = _read_report(comparison, "export.compare --report", {"data", "models", "objections"})
     if cross_validation is None:
         return Metrics(compared)
-    return Metrics(compared, _read_report(cross_validation, "train.cross_validate", {"dataset", "split", "confusion"}))
+    report = _read_report(cross_validation, "train.cross_validate", {"seeds"})
+    token = None if device == COMMON_MODEL else load_profile(device).icbhi_token
+    try:
+        return Metrics(compared, expectation(report, token))
+    except KeyError as error:
+        raise PackError(
+            f"{cross_validation}: holds no {error}; run train.cross_validate again, with --fine-tune for {device}"
+        ) from None
 
 
 def describe_network(network: NetworkConfig) -> str:
     """A few words for the model card."""
     width = "" if network.width == 1 else f" with {network.width:g} times the usual number of feature maps"
-    return f"ResNet-{network.depth}{width} and two 128-unit layers"
+    centred = ", each mel row's mean over the window taken away first" if network.centre_rows else ""
+    return f"ResNet-{network.depth}{width} and two 128-unit layers{centred}"
 
 
 def _check_checkpoint(files: Sequence[PackedFile], folder: Path) -> None:

@@ -13,6 +13,7 @@ from edge.engine.engine import open_engine
 from edge.signal.spec import COMPACT
 from export import manifest, pack, staging
 from export.errors import PackError
+from export.expectation import expectation
 from export.export_onnx import synthetic_images
 from export.inference import onnx_probabilities, open_session
 from train.checkpoint import Checkpoint
@@ -88,16 +89,46 @@ def test_cross_validation_reaches_the_manifest_and_the_card(
     arguments: list[str], comparison_path: Path, tmp_path: Path
 ) -> None:
     held = json.loads(comparison_path.read_text())["models"]["pytorch"]["figures"]["icbhi"]
-    report = {**held, "model": "4 folds in runs/cross", "dataset": "icbhi", "extent": "subset", "split": "kfold-*-of-4"}
-    (tmp_path / "cross.json").write_text(json.dumps({**report, "patients": 70, "score": 0.1234}))
+    report = {
+        **held,
+        "dataset": "icbhi",
+        "extent": "subset",
+        "split": "kfold-*-of-4",
+        "recordings": 168,
+        "patients": 70,
+    }
+    seeds = [{**report, "score": score} for score in (0.12, 0.14)]
+    (tmp_path / "cross.json").write_text(json.dumps({"seeds": seeds}))
     crossed = ["--cross-validation", str(tmp_path / "cross.json")]
     assert pack.main([*arguments, str(tmp_path / "common"), *crossed]) == 0
     found = json.loads((tmp_path / "common" / "manifest.json").read_text())["metrics"]["cross_validation"]
-    assert (found["score"], found["patients"]) == (0.1234, 70)
-    assert "model" not in found
+    assert (found["seeds"], found["patients"], set(found["rows"])) == (2, 70, {"all", "Litt3200", "Meditron"})
+    assert (found["rows"]["all"]["score"], found["rows"]["all"]["score_sd"]) == (0.13, 0.0141)
     card = (tmp_path / "common" / "MODEL_CARD.md").read_text()
     assert "all 70 patients of icbhi (subset)" in card
-    assert "12.3 / " in card
+    assert "mean ± standard deviation of 2 seeds" in card
+    assert "13.0 ± 1.4" in card
+
+
+def test_a_model_of_its_own_is_shown_beside_the_common_one() -> None:
+    def figures(score: float) -> dict[str, object]:
+        row = {"patients": 2, "cycles": 8, "confusion": [[2, 0], [1, 5]], "score": score, "specificity": 1.0}
+        return {
+            **row,
+            "sensitivity": 0.5,
+            "abnormal_auc": None,
+            "devices": {"Litt3200": row | {"sensitivity": 0.5, "abnormal_auc": None}},
+        }
+
+    seed = {**figures(0.5), "dataset": "icbhi", "extent": "subset", "split": "kfold-*-of-4", "recordings": 9}
+    found = expectation({"seeds": [{**seed, "fine_tuned": figures(0.6)}]}, "Litt3200")
+    assert {title: (row["score"], row["score_sd"]) for title, row in found["rows"].items()} == {
+        "Litt3200, this model": (0.6, None),
+        "Litt3200, the common model": (0.5, None),
+    }
+    assert found["rows"]["Litt3200, this model"]["cycles_by_class"] == [2, 6]
+    with pytest.raises(KeyError, match="fine_tuned"):
+        expectation({"seeds": [seed]}, "Litt3200")
 
 
 KILLED_BEFORE_THE_RENAME = """
