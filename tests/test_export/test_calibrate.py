@@ -154,7 +154,5 @@ def test_saved_calibration_is_read_back_as_it_was(tmp_path: Path) -> None:
 def test_a_model_of_its_own_is_calibrated_on_its_own_stethoscope(checkpoint: Checkpoint, icbhi_folder: Path) -> None:
     chosen = training_recordings(checkpoint, {"icbhi": icbhi_folder}, "Meditron")
     assert {recording.device for recording in chosen} == {"Meditron"}
-    with pytest.raises(
-        CalibrationError, match="no training recording of 'Stetho'; there are recordings of Litt3200, Meditron"
-    ):
+    with pytest.raises(CalibrationError, match="of 'Stetho'; there are recordings of Litt3200, Meditron"):
         training_recordings(checkpoint, {"icbhi": icbhi_folder}, "Stetho")

@@ -97,7 +97,7 @@ def test_cross_validation_reaches_the_manifest_and_the_card(
         "recordings": 168,
         "patients": 70,
     }
-    seeds = [{**report, "score": score} for score in (0.12, 0.14)]
+    seeds = [{**report, "patients": 70, "score": score} for score in (0.12, 0.14)]
     (tmp_path / "cross.json").write_text(json.dumps({"seeds": seeds}))
     crossed = ["--cross-validation", str(tmp_path / "cross.json")]
     assert pack.main([*arguments, str(tmp_path / "common"), *crossed]) == 0
@@ -112,13 +112,9 @@ def test_cross_validation_reaches_the_manifest_and_the_card(
 
 def test_a_model_of_its_own_is_shown_beside_the_common_one() -> None:
     def figures(score: float) -> dict[str, object]:
-        row = {"patients": 2, "cycles": 8, "confusion": [[2, 0], [1, 5]], "score": score, "specificity": 1.0}
-        return {
-            **row,
-            "sensitivity": 0.5,
-            "abnormal_auc": None,
-            "devices": {"Litt3200": row | {"sensitivity": 0.5, "abnormal_auc": None}},
-        }
+        counts = {"patients": 2, "cycles": 8, "confusion": [[2, 0], [1, 5]]}
+        row = {**counts, "score": score, "specificity": 1.0, "sensitivity": 0.5, "abnormal_auc": None}
+        return {**row, "devices": {"Litt3200": row}}
 
     seed = {**figures(0.5), "dataset": "icbhi", "extent": "subset", "split": "kfold-*-of-4", "recordings": 9}
     found = expectation({"seeds": [{**seed, "fine_tuned": figures(0.6)}]}, "Litt3200")
