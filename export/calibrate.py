@@ -106,7 +106,7 @@ def training_recordings(
             each for each in found if each.patient in allowed and each.subset in TRAINING_SUBSETS and each.annotations
         ]
     chosen = [each for each in recordings if stethoscope in (None, each.device)]
-    if not chosen:
+    if recordings and not chosen:
         known = ", ".join(sorted({each.device for each in recordings}))
         raise CalibrationError(f"no training recording of {stethoscope!r}; there are recordings of {known}")
     return chosen

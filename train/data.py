@@ -92,11 +92,10 @@ def check_classes(parts: Mapping[str, RunRecordings], config: Config) -> None:
     A device's own recordings must have every class, whatever is trained on beside them: else the missing ones would be
     forgotten for that device.
     """
-    together = [recording for part in parts.values() for recording in part.training]
-    _check_classes(together, config.task, "")
     for dataset in config.datasets:
         if dataset.device:
             _check_classes(parts[dataset.name].training, config.task, f" of {dataset.device}")
+    _check_classes([recording for part in parts.values() for recording in part.training], config.task, "")
 
 
 def _check_classes(recordings: Sequence[Recording], task: Task, whose: str) -> None:
