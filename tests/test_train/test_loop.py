@@ -11,6 +11,7 @@ from edge.signal.spec import COMPACT
 from train.config import OptimiserConfig
 from train.cycles import Cycle
 from train.dataset import EvaluationImages, evaluation_images
+from train.errors import DivergenceError
 from train.initialisation import network_from_scratch
 from train.loop import learning_rate_at, new_learner, predict, train_epoch
 from train.network import NetworkConfig, RespireNetwork
@@ -44,6 +45,28 @@ def test_bfloat16_trains_float32_weights() -> None:
     report = train_epoch(learner, [two_classes(4)], total_steps=1, config=config)
     assert np.isfinite(report.loss)
     assert all(weights.dtype == torch.float32 for weights in learner.network.parameters())
+
+
+def test_float16_scales_the_loss_and_goes_on_where_it_was() -> None:
+    config = dataclasses.replace(ADAMW, precision="float16")
+    learner = new_learner(network_from_scratch(CONFIG, seed=0), config)
+    first = first_layer(learner.network).clone()
+    # The first scales are too high for float16: such steps are left out and the scale is halved.
+    report = train_epoch(learner, [two_classes(4)] * 12, total_steps=12, config=config)
+    assert np.isfinite(report.loss)
+    assert not torch.equal(first_layer(learner.network), first)
+    another = new_learner(network_from_scratch(CONFIG, seed=1), config)
+    another.load_state_dict(learner.state_dict())
+    assert another.scaler.get_scale() == learner.scaler.get_scale()
+    assert torch.equal(first_layer(another.network), first_layer(learner.network))
+
+
+def test_a_loss_that_is_no_number_is_named_with_its_step() -> None:
+    learner = new_learner(network_from_scratch(CONFIG, seed=0), ADAMW)
+    images, labels = two_classes(4)
+    wrong = images.float() * float("nan")
+    with pytest.raises(DivergenceError, match="the loss is nan at step 2"):
+        train_epoch(learner, [(images, labels), (wrong, labels)], total_steps=2, config=ADAMW)
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
