@@ -15,6 +15,8 @@ SPECTRA = {
     "edge/signal/mel.py": "the one definition of the features",
     "edge/audio/lung_sounds.py": "shapes simulated sound; measures nothing",
     "train/augmentation.py": "shapes sound before the features are made; measures nothing",
+    "train/vocoder.py": "moves frequencies before the features are made; measures nothing",
+    "train/torch_features.py": "the twin of the definition, tested against it and used for training alone",
 }
 
 IMPORT_THE_DEVICE_SIDE = """
