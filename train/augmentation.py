@@ -5,6 +5,8 @@ Those that move frequencies are only drawn here, so that several can be done by 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -75,9 +77,10 @@ def shift(samples: Float32, rng: Generator) -> Float32:
 def add_noise(samples: Float32, snr_db: tuple[float, float], rng: Generator) -> Float32:
     """Noise between white and pink, at a signal-to-noise ratio drawn from `snr_db`; silence stays silence."""
     exponent, ratio_db = rng.uniform(0, 1), rng.uniform(*snr_db)
-    spectrum = np.fft.rfft(rng.standard_normal(samples.size, dtype=np.float32))
-    tilt = np.maximum(np.arange(spectrum.size, dtype=np.float32), 1) ** np.float32(-exponent / 2)
-    noise = np.fft.irfft(spectrum * tilt, samples.size)
+    # "ortho" keeps float32 in float32, which is twice as fast; NumPy goes through float64 for the usual scaling.
+    spectrum = np.fft.rfft(rng.standard_normal(samples.size, dtype=np.float32), norm="ortho")
+    spectrum *= np.exp(np.float32(-exponent / 2) * _log_bins(spectrum.size))
+    noise = np.fft.irfft(spectrum, samples.size, norm="ortho")
     gain = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-ratio_db / 20)
     return np.asarray(samples + np.float32(gain) * noise, dtype=np.float32)
 
@@ -88,10 +91,16 @@ def colour_response(samples: Float32, spread_db: float, sample_rate_hz: int, rng
     `spread_db` is the standard deviation of the gain at each knot; between knots it is interpolated.
     """
     gains_db = rng.normal(0, spread_db, len(_RESPONSE_KNOTS_HZ))
-    spectrum = np.fft.rfft(samples)
+    spectrum = np.fft.rfft(samples, norm="ortho")
     frequencies_hz = np.linspace(0, sample_rate_hz / 2, spectrum.size)
-    response = 10 ** (np.interp(frequencies_hz, _RESPONSE_KNOTS_HZ, gains_db) / 20)
-    return np.asarray(np.fft.irfft(spectrum * response.astype(np.float32), samples.size), dtype=np.float32)
+    levels = np.interp(frequencies_hz, _RESPONSE_KNOTS_HZ, gains_db * np.log(10) / 20).astype(np.float32)
+    return np.asarray(np.fft.irfft(spectrum * np.exp(levels), samples.size, norm="ortho"), dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def _log_bins(count: int) -> Float32:
+    """Natural logarithm of each frequency bin's number, the first taken as 1; float32 [count]."""
+    return np.log(np.maximum(np.arange(count, dtype=np.float32), 1))
 
 
 def draw_mask(shape: tuple[int, ...], most_rows: int, most_frames: int, rng: Generator) -> Rectangle:
