@@ -16,13 +16,11 @@ from train.figures.figure_3 import choose_example
 from train.figures.figure_6 import figure_6
 from train.network import RespireNetwork
 from train.plan import clipped, on_split
-from train.recipes import smoke
-from train.run_folder import open_run_folder
+from train.recipes import fine_tuning, smoke
+from train.run_folder import open_run_folder, write_json
 from train.tables.__main__ import main as print_tables
-from train.tables.figure_6 import confusions
 from train.tables.run_results import find_runs
 from train.training import train
-from train.two_stages import train_two_stages
 
 TEST_RECORDING = "105_1b1_Al_sc_Litt3200"
 """All that fold-4 tests on in the made-up database."""
@@ -30,11 +28,10 @@ TEST_RECORDING = "105_1b1_Al_sc_Litt3200"
 
 @pytest.fixture(scope="module")
 def runs(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`before` without clipping; `after/common` with it; beside that, fine-tuned for each stethoscope."""
-    out, store, data = tmp_path_factory.mktemp("figures"), CycleStore(), {"icbhi": icbhi_folder}
-    recipe = tiny(on_split(smoke(), "fold-4"))
-    train(clipped(recipe, 0), data, out / "before", load=store.load)
-    train_two_stages(recipe, data, out / "after", None, store.load)
+    """`before` without clipping and `after` with it, on the paper's 80/20 split."""
+    out, store, recipe = tmp_path_factory.mktemp("figures"), CycleStore(), on_split(smoke(), "fold-4")
+    train(clipped(recipe, 0), {"icbhi": icbhi_folder}, out / "before", load=store.load)
+    train(recipe, {"icbhi": icbhi_folder}, out / "after", load=store.load)
     return out
 
 
@@ -47,17 +44,13 @@ def untrained(folder: Path, config: Config) -> Path:
     return folder
 
 
-def tiny(config: Config) -> Config:
-    return replace(config, fine_tuning=replace(config.fine_tuning, epochs=1, samples_per_epoch=8))
-
-
 def draw(figure: str, picture: Path, *more: object) -> None:
     assert main([figure, *map(str, more), "--output", str(picture)]) == 0
     assert imread(picture)[..., :3].std() > 0.1
 
 
 def compared(runs: Path, data: Path) -> tuple[object, ...]:
-    return "--before", runs / "before", "--after", runs / "after" / "common", "--data", data
+    return "--before", runs / "before", "--after", runs / "after", "--data", data
 
 
 def test_figure_3_shows_one_cycle_before_and_after(
@@ -77,7 +70,7 @@ def test_figure_3_chooses_a_cycle_of_the_test_side_and_says_how(
     said = capsys.readouterr().out
     assert TEST_RECORDING in said
     assert "Chosen to show the effect" in said
-    comparison = compare(runs / "before", runs / "after" / "common", icbhi_folder)
+    comparison = compare(runs / "before", runs / "after", icbhi_folder)
     assert choose_example(comparison).interest >= choose_example(comparison, (TEST_RECORDING, 1)).interest
 
 
@@ -93,7 +86,7 @@ def test_figure_5_averages_over_the_test_side(
 
 
 def test_the_networks_see_the_images_that_they_were_trained_on(runs: Path, icbhi_folder: Path) -> None:
-    comparison = compare(runs / "before", runs / "after" / "common", icbhi_folder)
+    comparison = compare(runs / "before", runs / "after", icbhi_folder)
     before, after = (
         list(seen_windows(comparison.recordings, run.spec, "four_class"))
         for run in (comparison.before, comparison.after)
@@ -121,25 +114,45 @@ def test_figure_4_is_drawn_from_annotations(
     assert "cycles: 32" in printed
 
 
-def test_figure_6_shows_the_counts_that_the_tables_print(
-    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw("6", tmp_path / "6.png", "--runs", runs)
+def tested(folder: Path, config: Config, init: Path | None, counts: list[list[int]]) -> Path:
+    """A run folder with the figures of a finished run that was tested on one stethoscope."""
+    open_run_folder(folder, config, {"icbhi": folder}, init)
+    figures = {"confusion": counts, "devices": {"Litt3200": {"confusion": counts}}}
+    test = {
+        "protocol": config.protocol,
+        "extent": "subset",
+        "dataset": "icbhi",
+        "split": "fold-4",
+        "checkpoint": "best",
+    }
+    write_json(folder / "test.json", {**test, "seed": 0, "figures": figures, "leaking_figures": None})
+    return folder
+
+
+def test_figure_6_shows_the_counts_that_the_tables_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = on_split(smoke(), "fold-4")
+    before = [[6, 4, 0, 0], [1, 2, 1, 0], [2, 0, 0, 0], [0, 0, 0, 0]]
+    after = [[8, 2, 0, 0], [0, 4, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]]
+    common = tested(tmp_path / "common", recipe, None, before)
+    tested(tmp_path / "Litt3200", fine_tuning(recipe, "Litt3200"), common / "best", after)
+    draw("6", tmp_path / "6.png", "--runs", tmp_path)
     printed = capsys.readouterr().out
-    assert print_tables(["figure-6", "--runs", str(runs)]) == 0
+    assert print_tables(["figure-6", "--runs", str(tmp_path)]) == 0
     assert printed.startswith(capsys.readouterr().out)
-    found = find_runs([runs])
-    (pair,) = confusions(found)
-    picture, _ = figure_6(found)
-    for axes, counts in zip(picture.axes, (pair.before, pair.after), strict=False):
-        assert [text.get_text().split("\n")[1] for text in axes.texts] == [str(count) for count in counts.flatten()]
-        assert "subset" in picture.axes[0].get_title()
+    picture, _ = figure_6(find_runs([tmp_path]))
+    for axes, counts in zip(picture.axes, (before, after), strict=False):
+        assert [text.get_text().split("\n")[1] for text in axes.texts] == [str(each) for row in counts for each in row]
+    first, second, _ = (axes.get_title() for axes in picture.axes)
+    assert "subset, 16 cycles" in first
+    assert "Score 46.7, Se 33.3, Sp 60.0" in first
+    assert "Score 90.0, Se 100.0, Sp 80.0" in second
+    assert picture.axes[0].texts[0].get_text() == "60.0 %\n6"
 
 
 def test_a_wrong_command_gets_one_line(
     runs: Path, icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before, after = runs / "before", runs / "after" / "common"
+    before, after = runs / "before", runs / "after"
     elsewhere = untrained(tmp_path / "elsewhere", smoke())
     short = replace(smoke().spec, window_s=5.0, blank_grey_level=0)
     shorter = untrained(tmp_path / "shorter", on_split(replace(smoke(), spec=short), "fold-4"))
