@@ -6,7 +6,6 @@ A run draws its own into `RUN/curves.png` after every epoch.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from train.errors import CheckpointError, ConfigError, TrainError
 from train.figures.picture import new_picture, save_picture
-from train.run_folder import METRICS_FILE
-
-Epoch = Mapping[str, Any]
-"""A line of `metrics.jsonl`."""
-History = Sequence[Epoch]
+from train.history import History, is_best
+from train.run_folder import METRICS_FILE, read_metrics
 
 PANEL_INCH = 4.0
 FIGURES: Final[Mapping[str, str]] = {"score": "Score", "sensitivity": "Se", "specificity": "Sp"}
@@ -63,22 +59,18 @@ def curves_picture(histories: Mapping[str, History]) -> Figure:
 
 
 def best_epoch(history: History) -> int:
-    """Where in `history` the epoch kept as `best` is: the first of the highest mean validation Score, else the last."""
-    measured = [place for place, epoch in enumerate(history) if epoch["selection"] is not None]
-    return max(measured, key=lambda place: float(history[place]["selection"]), default=len(history) - 1)
+    """Where in `history` the epoch is that the run kept as `best`."""
+    return max(place for place in range(len(history)) if is_best(history[: place + 1]))
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:
     """The epochs of a run folder. Raises CheckpointError where it is none or its metrics are damaged."""
-    path = run / METRICS_FILE
+    if not (run / METRICS_FILE).is_file():
+        raise CheckpointError(f"{run} is not the folder of a run with an epoch: it has no {METRICS_FILE}")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CheckpointError(f"{run} is not a run folder: {METRICS_FILE} cannot be read ({error.strerror})") from None
-    try:
-        return [json.loads(line) for line in lines]
-    except json.JSONDecodeError as error:
-        raise CheckpointError(f"{path} has a line that is not JSON: {error}") from None
+        return read_metrics(run)
+    except ValueError as error:
+        raise CheckpointError(f"{run / METRICS_FILE} has a line that is not JSON: {error}") from None
 
 
 def build_parser() -> argparse.ArgumentParser:

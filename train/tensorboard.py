@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from train.history import History
 
 FOLDER = "tensorboard"
 EVENT_FILES = "events.out.tfevents.*"
 FIGURES = ("score", "sensitivity", "specificity", "abnormal_auc")
 
 
-def write_tensorboard(run: Path, history: Sequence[Mapping[str, Any]], ended_at_s: float | None = None) -> None:
+def write_tensorboard(run: Path, history: History, ended_at_s: float | None = None) -> None:
     """All epochs so far, lines of `metrics.jsonl`, in `run`/tensorboard, in place of what an earlier call wrote there.
 
     Written whole, so that a run that was killed and goes on shows each epoch once; a TensorBoard that is open drops the
@@ -43,7 +45,7 @@ def _scalars(epoch: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
                 yield f"{dataset}/{figure}", found[figure]
 
 
-def _end_times_s(history: Sequence[Mapping[str, Any]], ended_at_s: float) -> list[float]:
+def _end_times_s(history: History, ended_at_s: float) -> list[float]:
     """When each epoch would have ended, had the run never been stopped."""
     times_s = [ended_at_s]
     for epoch in reversed(history[1:]):

@@ -32,24 +32,27 @@ def figure_6(found: FoundRuns) -> tuple[Figure, list[Table]]:
 def _picture(pairs: list[Confusion]) -> Figure:
     picture = new_picture(11, 5.4 * len(pairs))
     rows = picture.subplots(len(pairs), 2, squeeze=False)
-    for (before, after), pair in zip(rows, pairs, strict=True):
+    for number, ((before, after), pair) in enumerate(zip(rows, pairs, strict=True), start=1):
+        # In the order of the printed tables, which say what tells the runs apart.
+        which = f"runs {number}, " if len(pairs) > 1 else ""
         seeds = f"{pair.seeds} seed{'s, added up' if pair.seeds > 1 else ''}"
         cycles = int(pair.before.sum()) // pair.seeds
-        _draw_matrix(before, pair.before, f"before fine-tuning; {pair.extent}, {cycles} cycles")
-        shown = _draw_matrix(after, pair.after, f"after; {seeds}, {pair.protocol}")
+        _draw_matrix(before, pair.before, f"{which}before fine-tuning; {pair.extent}, {cycles} cycles")
+        shown = _draw_matrix(after, pair.after, f"{which}after; {seeds}, {pair.protocol}")
         picture.colorbar(shown, ax=[before, after], label="% of the true class")
     picture.suptitle("ICBHI, 80/20 split: confusion before and after fine-tuning for each stethoscope")
     return picture
 
 
 def _draw_matrix(axes: Axes, counts: NDArray[np.int64], title: str) -> AxesImage:
-    """Each row in per cent of its true class, with the counts; a class without a cycle stays empty."""
+    """Each row in per cent of its true class, with the counts."""
     totals = counts.sum(axis=1, keepdims=True)
     percent = np.divide(100 * counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     shown = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if percent[row, column] > 50 else "black"
-        axes.text(column, row, f"{percent[row, column]:.1f} %\n{count}", ha="center", va="center", color=colour)
+        share = f"{percent[row, column]:.1f} %" if totals[row] else "–"
+        axes.text(column, row, f"{share}\n{count}", ha="center", va="center", color=colour)
     axes.set_xticks(range(len(LABELS)), LABELS)
     axes.set_yticks(range(len(LABELS)), LABELS)
     axes.set_xlabel("said")
