@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import load_bundle
+from edge.bundle import find_bundle, load_bundle
+from edge.profiles import load_profile
 
-MAX_BUNDLE_BYTES = 45_000_000
+MAX_BUNDLES_BYTES = 45_000_000
 """Git keeps every version of a bundle."""
 MAX_RESIDENT_KB = 150_000
 """What `listen` may need on a board with little memory."""
@@ -28,25 +29,32 @@ sys.exit(code)
 """
 
 
-@pytest.fixture
-def released(repository: Path) -> Path:
-    return repository / "models" / "common"
-
-
 def environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "RESPIRE_EDGE_MODELS"}
 
 
-def test_the_released_bundle_is_whole_described_and_small(released: Path) -> None:
+@pytest.mark.parametrize("name", ["common", "littmann3200", "meditron"])
+def test_a_released_bundle_is_whole_and_described(repository: Path, name: str) -> None:
+    released = repository / "models" / name
     bundle = load_bundle(released)
-    assert bundle.device == "common"
+    assert bundle.device == name
     assert bundle.metrics
     assert "Research use only" in (released / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert sum(path.stat().st_size for path in released.iterdir()) <= MAX_BUNDLE_BYTES
+
+
+def test_all_released_bundles_together_are_small(repository: Path) -> None:
+    files = [path for path in (repository / "models").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MAX_BUNDLES_BYTES
+
+
+def test_a_stethoscope_of_its_own_is_heard_by_its_own_model(repository: Path) -> None:
+    for name, model in (("littmann3200", "littmann3200"), ("meditron", "meditron"), ("akgc417l", "common")):
+        found = find_bundle(load_profile(name), None, environ())
+        assert found == repository / "models" / model
 
 
 def test_the_demo_hears_its_simulation_within_150_megabytes() -> None:
-    arguments = ["listen", "--device", "littmann3200", "--source", "demo", "--no-realtime", "--hop", "3.5"]
+    arguments = ["listen", "--device", "littc2se", "--source", "demo", "--no-realtime", "--hop", "3.5"]
     ran = subprocess.run(
         [sys.executable, "-c", LISTEN_AND_MEASURE, *arguments],
         env=environ(), capture_output=True, text=True, timeout=100, check=True,
@@ -57,7 +65,7 @@ def test_the_demo_hears_its_simulation_within_150_megabytes() -> None:
     assert len({result["probabilities"]["normal"] for result in results}) > 5
     assert {result["source"] for result in results} == {"demo (simulated)"}
     note, peak_kb = ran.stderr.splitlines()
-    assert note.startswith("respire-edge: no model of its own for littmann3200; using common@")
+    assert note.startswith("respire-edge: no model of its own for littc2se; using common@")
     assert int(peak_kb) <= MAX_RESIDENT_KB
 
 
@@ -67,10 +75,10 @@ def test_real_cycles_are_scored_with_the_int8_network(shared_data: Path, tmp_pat
     target = tmp_path / "cycles.jsonl"
     command = [sys.executable, "-m", "edge", "score", *map(str, recordings), "--device", "auto", "--cycles"]
     command += ["--output", str(target)]
-    ran = subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=100, check=True)
+    subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=100, check=True)
     results = [json.loads(line) for line in target.read_text().splitlines()]
     lines = [line for path in recordings for line in path.with_suffix(".txt").read_text().splitlines()]
     assert len(results) == len(lines)
     assert {result["engine"] for result in results} == {"onnxruntime-cpu-int8"}
     assert all(abs(sum(result["probabilities"].values()) - 1) < 1e-3 for result in results)
-    assert "littmann3200" in ran.stderr
+    assert {result["model"].partition("@")[0] for result in results} == {"littmann3200"}
