@@ -105,7 +105,7 @@ def _draw_dataset(axes: Axes, histories: Mapping[str, History], dataset: str) ->
             values = [epoch["validation"].get(dataset, {}).get(figure) for epoch in history]
             percent = [float("nan") if value is None else 100 * value for value in values]
             _draw_line(axes, history, percent, name if len(shown) > 1 else run)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(-2, 102)
     if len(shown) > 1:
         axes.legend(loc="lower right", fontsize="small")
     _entitle(axes, f"{dataset}, validation: {', '.join(shown.values())} (%)")
@@ -122,7 +122,9 @@ def _draw_line(axes: Axes, history: History, values: Sequence[float], name: str)
 def _entitle(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize="medium")
     axes.set_xlabel("epoch (ring: kept as best)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    first, last = axes.get_xlim()
+    axes.set_xlim(min(first, 0.5), max(last, 1.5))
     axes.grid(alpha=0.3)
 
 

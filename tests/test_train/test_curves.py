@@ -65,6 +65,12 @@ def test_every_figure_is_drawn_over_its_epoch_and_the_best_is_ringed(history: li
         assert {y for _, y in specificity} == {80}
 
 
+def test_a_single_epoch_is_counted_in_whole_numbers(history: list[dict[str, Any]]) -> None:
+    axes = panel(curves_picture({"": history[:1]}), "training loss")
+    assert axes.get_xlim() == (0.5, 1.5)
+    assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 1.5] == [1]
+
+
 def test_an_epoch_without_a_score_is_a_gap(history: list[dict[str, Any]]) -> None:
     history[1]["validation"]["icbhi"] = {**history[1]["validation"]["icbhi"], "score": None}
     score = points(panel(curves_picture({"": history}), "icbhi"))[0]
