@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
 from typing import Any, Final
+
+from train.tables.spread import spread
 
 FIGURES: Final = ("score", "specificity", "sensitivity", "abnormal_auc")
 """Shares from 0 to 1, or null where nothing could be measured; each is the mean over the seeds."""
@@ -51,7 +52,7 @@ def _row(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _mean_and_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    found = [value for value in values if value is not None]
-    if not found:
+    found = spread(values)
+    if found is None:
         return None, None
-    return round(mean(found), 4), round(stdev(found), 4) if len(found) > 1 else None
+    return round(found.mean, 4), None if found.sd is None else round(found.sd, 4)

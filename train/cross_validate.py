@@ -33,6 +33,7 @@ from train.recording import Recording
 from train.run import add_recipe_arguments, config_from_arguments
 from train.run_folder import read_metrics, write_json
 from train.splits import patient_fold
+from train.tables.spread import spread
 from train.task import cycles_for
 from train.training import train
 from train.two_stages import COMMON
@@ -117,7 +118,7 @@ def _fine_tuned_answers(
         try:
             train(fine_tuning(config, device), study.data, folder / device, folder / COMMON / "last", study.load)
         except AbsentClassError as error:
-            print(f"fold {folder.name[-1]}, {device}: {error}; the common model answers", file=sys.stderr)
+            print(f"{folder.name}, {device}: {error}; the common model answers", file=sys.stderr)
             continue
         own = np.array([cycle.device == device for cycle in tested])
         mine = [cycle for cycle, chosen in zip(tested, own, strict=True) if chosen]
@@ -135,7 +136,7 @@ def _figures(answers: Answers, stage: str) -> dict[str, Any]:
     return figures(answers.cycles, np.concatenate(answers.by_stage[stage]))
 
 
-def spread(reports: Sequence[Mapping[str, Any]]) -> str:
+def text_from_seeds(reports: Sequence[Mapping[str, Any]]) -> str:
     """Mean and standard deviation over seeds of Score, Se, Sp and AUC, in percent, per stage and device."""
     lines = [f"{'mean ± sd of ' + str(len(reports)) + ' seeds':30}{'Score':>13}{'Se':>13}{'Sp':>13}{'AUC':>13}"]
     for stage in (COMMON, FINE_TUNED):
@@ -151,11 +152,11 @@ def spread(reports: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _mean_and_sd(values: Sequence[float | None]) -> str:
-    found = [100 * value for value in values if value is not None]
-    if not found:
+    found = spread(values)
+    if found is None:
         return f"{'-':>13}"
-    sd = f" ± {np.std(found, ddof=1):.1f}" if len(found) > 1 else ""
-    return f"{np.mean(found):.1f}{sd}".rjust(13)
+    sd = "" if found.sd is None else f" ± {100 * found.sd:.1f}"
+    return f"{100 * found.mean:.1f}{sd}".rjust(13)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -180,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     write_json(arguments.out / "report.json", {"seeds": reports})
     print(text_from_report(reports[0]))
-    print("", spread(reports), sep="\n")
+    print("", text_from_seeds(reports), sep="\n")
     return 0
 
 
