@@ -47,7 +47,7 @@ class OnnxEngine:
         if self._session is None:
             raise EngineError(f"{self._bundle.folder}: the engine was closed")
         try:
-            probabilities = np.asarray(self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0], dtype=np.float32)
+            probabilities = _run(self._session, images)
         except Exception as error:
             raise EngineError(f"{self._bundle.folder}: ONNX Runtime failed: {_first_line(error)}") from error
         if not np.isfinite(probabilities).all():
@@ -93,6 +93,12 @@ def choose_file(bundle: Bundle, machine: str) -> ModelFile:
     raise EngineError(f"{bundle.folder}: holds no file that ONNX Runtime can run on {machine}; pack the bundle again")
 
 
+def _run(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    one_by_one = session.get_inputs()[0].shape[0] == 1
+    parts = np.split(images, len(images)) if one_by_one else [images]
+    return np.concatenate([session.run([OUTPUT_NAME], {INPUT_NAME: part})[0] for part in parts], dtype=np.float32)
+
+
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
     import onnxruntime
 
@@ -115,6 +121,9 @@ def _check_network(session: onnxruntime.InferenceSession, bundle: Bundle, model:
     expected = [(OUTPUT_NAME, "tensor(float)", [len(bundle.labels)])]
     if outputs != expected:
         raise EngineError(f"{model.path}: the network gives {outputs}, this version needs {expected}; export again")
+    batch = session.get_inputs()[0].shape[0]
+    if isinstance(batch, int) and batch != 1:
+        raise EngineError(f"{model.path}: the network takes {batch} images at a time; pack one exported for 1")
     made_for = session.get_modelmeta().custom_metadata_map.get("feature_fingerprint")
     if made_for != bundle.spec.fingerprint():
         raise EngineError(
