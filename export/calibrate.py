@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         checkpoint = load_checkpoint(arguments.checkpoint)
-        folders = folders_from_arguments(arguments.data, training_datasets(checkpoint))
+        folders = folders_from_arguments(arguments.data, training_datasets(checkpoint.training_run))
         recordings = training_recordings(checkpoint, folders, arguments.stethoscope)
         choices = choose_cycles(recordings, arguments.images, np.random.default_rng(arguments.seed))
         check_sufficient([choice.recording.name for choice in choices], arguments.output)
@@ -82,9 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def training_datasets(checkpoint: Checkpoint) -> list[str]:
-    """Names of the datasets that the checkpoint learnt from. Raises CalibrationError where its record does not say."""
-    sides: Mapping[str, Any] = checkpoint.training_run.get("patients", {})
+def training_datasets(training_run: Mapping[str, Any]) -> list[str]:
+    """Names of the datasets that a checkpoint learnt from. Raises CalibrationError where its record does not say."""
+    sides: Mapping[str, Any] = training_run.get("patients", {})
     names = [name for name in READERS if sides.get(name, {}).get("training")]
     if not names:
         raise CalibrationError("the checkpoint does not name its training patients; train it with train.run")
@@ -99,7 +99,7 @@ def training_recordings(
     Raises DatasetError; CalibrationError for a stethoscope that nothing was recorded with.
     """
     recordings = []
-    for name in training_datasets(checkpoint):
+    for name in training_datasets(checkpoint.training_run):
         allowed = calibration_patients(name, checkpoint.training_run["patients"][name])
         found = READERS[name](folders[name])
         recordings += [

@@ -1,6 +1,9 @@
 """Command: a checkpoint folder to one FP32 ONNX file that computes the same, checked on every export.
 
-`python -m export.export_onnx --checkpoint FOLDER --output FILE.onnx`
+`python -m export.export_onnx --checkpoint FOLDER --images CALIBRATION.npz --output FILE.onnx`
+
+All shapes are static, as TensorRT's builder likes them best: one image at a time, or `--batch` of them for scoring in
+bulk. Batch normalisation and the division by the grey levels' standard deviation are folded into the convolutions.
 """
 
 from __future__ import annotations
@@ -17,14 +20,13 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from edge.labels import LABELS
-from edge.signal.image import image_from_window
 from edge.signal.spec import FeatureSpec
 from export.calibration import load_calibration
+from export.classifier import ClassifierGraph
 from export.errors import CalibrationError, ExportError, GraphError, ParityError
-from export.graph import name_nodes_by_layer, strip_annotations
+from export.graph import name_nodes_by_layer, strip_annotations, with_batch
 from export.inference import onnx_probabilities, open_session, torch_probabilities
 from export.onnx_metadata import OnnxMetadata, write_metadata
 from export.staging import staged_file
@@ -38,25 +40,16 @@ IR_VERSION = 8
 """ONNX 1.13, the first with opset 18; ONNX Runtime >= 1.14 and TensorRT >= 8.6 read it."""
 PARITY_TOLERANCE = 1e-4
 """Largest admissible difference of a probability between the checkpoint and its graph."""
-SYNTHETIC_WINDOWS = 16
-
-
-class ClassifierGraph(nn.Module):
-    """The exported computation: uint8 `image` [B, C, H, W] to `probabilities` float32 [B, 4]."""
-
-    def __init__(self, network: RespireNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.softmax(self.network(image), dim=1)
+PARITY_WINDOWS = 64
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
     arguments = build_parser().parse_args(argv)
     try:
-        export_checkpoint(arguments.checkpoint, arguments.output, device=arguments.device, images_path=arguments.images)
+        export_checkpoint(
+            arguments.checkpoint, arguments.images, arguments.output, device=arguments.device, batch=arguments.batch
+        )
     except (ExportError, TrainError) as error:
         print(f"export_onnx: {error}", file=sys.stderr)
         return 2
@@ -74,29 +67,35 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--images",
         type=Path,
+        required=True,
         metavar="FILE.npz",
-        help="check parity on these, from export.calibrate; else on synthetic sound",
+        help="windows of real recordings to check parity on, from export.calibrate",
+    )
+    parser.add_argument(
+        "--batch",
+        type=_batch,
+        default=1,
+        metavar="N",
+        help="images at a time, fixed in the graph (default: %(default)s)",
     )
     return parser
 
 
 def export_checkpoint(
-    folder: Path, output: Path, *, device: str = "common", images_path: Path | None = None
+    folder: Path, images_path: Path, output: Path, *, device: str = "common", batch: int = 1
 ) -> OnnxMetadata:
     """Write the graph of a checkpoint to `output` and print how closely it agrees.
 
-    Raises CheckpointError, CalibrationError, ParityError (nothing is written then) and ExportError.
+    `images_path` holds windows of real recordings, on which it is checked. Raises CheckpointError, CalibrationError,
+    ParityError (nothing is written then) and ExportError.
     """
     checkpoint = load_checkpoint(folder)
-    if checkpoint.labels != LABELS:
-        raise ExportError(
-            f"{folder} tells {' from '.join(checkpoint.labels)}; a bundle tells {', '.join(LABELS)}: "
-            "give a checkpoint of the four-class task"
-        )
+    _check_task(checkpoint, folder)
+    images = _parity_images(checkpoint.spec, images_path)
     network = network_from_checkpoint(checkpoint)
-    images, described = _parity_images(checkpoint.spec, images_path)
-    model = model_from_network(network, checkpoint.spec)
+    model = with_batch(model_from_network(network, checkpoint.spec), batch)
     difference = parity_difference(network, model, images)
+    described = f"{len(images)} windows of training recordings"
     if not difference <= PARITY_TOLERANCE:
         raise ParityError(
             f"{output}: the graph differs from {folder} by {difference:.1e} in probability on {described}, "
@@ -112,7 +111,7 @@ def export_checkpoint(
 
 
 def model_from_network(network: RespireNetwork, spec: FeatureSpec) -> onnx.ModelProto:
-    """The FP32 graph, batch normalisation folded into the convolutions, for any batch size. Raises GraphError."""
+    """The FP32 graph for any batch size; batch normalisation is folded into the convolutions. Raises GraphError."""
     # Two images: with one, the exporter would take the batch to be always one.
     example = torch.zeros(2, *spec.image_shape, dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -140,38 +139,36 @@ def model_from_network(network: RespireNetwork, spec: FeatureSpec) -> onnx.Model
 
 
 def parity_difference(network: RespireNetwork, model: onnx.ModelProto, images: NDArray[np.uint8]) -> float:
-    """Largest difference of a probability between PyTorch and ONNX Runtime, images one by one and as one batch."""
+    """Largest difference of a probability between PyTorch and ONNX Runtime over `images`, uint8 [n, C, H, W]."""
     expected = torch_probabilities(network, images)
-    session = open_session(model)
-    together = onnx_probabilities(session, images, batch_size=len(images))
-    one_by_one = onnx_probabilities(session, images, batch_size=1)
-    return float(max(np.abs(together - expected).max(), np.abs(one_by_one - expected).max()))
+    return float(np.abs(onnx_probabilities(open_session(model), images) - expected).max())
 
 
-def synthetic_images(spec: FeatureSpec) -> NDArray[np.uint8]:
-    """Images of deterministic noise and tones, uint8 [SYNTHETIC_WINDOWS, *spec.image_shape]."""
-    rng = np.random.default_rng(0)
-    seconds = np.arange(spec.window_samples) / spec.sample_rate_hz
-    images = []
-    for frequency_hz in np.geomspace(100, 1000, SYNTHETIC_WINDOWS):
-        envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 0.3 * seconds)
-        tone = rng.uniform(0, 0.3) * np.sin(2 * np.pi * frequency_hz * seconds)
-        window = envelope * (0.1 * rng.standard_normal(seconds.size) + tone)
-        images.append(image_from_window(window.astype(np.float32), spec))
-    return np.stack(images)
+def _batch(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return value
 
 
-def _parity_images(spec: FeatureSpec, path: Path | None) -> tuple[NDArray[np.uint8], str]:
-    if path is None:
-        return synthetic_images(spec), f"{SYNTHETIC_WINDOWS} synthetic windows"
+def _check_task(checkpoint: Checkpoint, folder: Path) -> None:
+    if checkpoint.labels != LABELS:
+        raise ExportError(
+            f"{folder} tells {' from '.join(checkpoint.labels)}; a bundle tells {', '.join(LABELS)}: "
+            "give a checkpoint of the four-class task"
+        )
+
+
+def _parity_images(spec: FeatureSpec, path: Path) -> NDArray[np.uint8]:
     calibration = load_calibration(path)
     if calibration.fingerprint != spec.fingerprint():
         raise CalibrationError(
             f"{path}: holds images of features {calibration.fingerprint}, the checkpoint needs {spec.fingerprint()}; "
             "run export.calibrate with this checkpoint"
         )
-    images = calibration.images[:64]
-    return images, f"{len(images)} windows of recordings"
+    # Spread over the file, whose images are in the order of the recordings.
+    chosen = np.unique(np.linspace(0, len(calibration.images) - 1, PARITY_WINDOWS).round().astype(int))
+    return np.asarray(calibration.images[chosen], dtype=np.uint8)
 
 
 def _metadata(checkpoint: Checkpoint, folder: Path, device: str, parity: dict[str, Any]) -> OnnxMetadata:

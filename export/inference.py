@@ -43,14 +43,16 @@ def open_session(model: Path | onnx.ModelProto, threads: int = 0) -> onnxruntime
         ) from error
 
 
-def onnx_probabilities(
-    session: onnxruntime.InferenceSession, images: NDArray[np.uint8], batch_size: int = _BATCH
-) -> NDArray[np.float32]:
-    """float32 [n, 4] of uint8 [n, C, H, W]."""
-    parts = [
-        session.run(None, {"image": images[start : start + batch_size]})[0]
-        for start in range(0, len(images), batch_size)
-    ]
+def onnx_probabilities(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 [n, 4] of uint8 [n, C, H, W], in batches of the size that the graph fixes; the last one is filled up."""
+    fixed = session.get_inputs()[0].shape[0]
+    batch = fixed if isinstance(fixed, int) else _BATCH
+    parts = []
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        missing = batch - len(part) if isinstance(fixed, int) else 0
+        filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+        parts.append(session.run(None, {"image": filled})[0][: len(part)])
     return np.concatenate(parts)
 
 

@@ -55,8 +55,10 @@ def measure_checkpoint(
     return Measured(REFERENCE, probabilities, (folder / WEIGHTS_FILE).stat().st_size, latency, digest, "fp32")
 
 
-def measure_graph(path: Path, metadata: OnnxMetadata, held: Mapping[str, EvaluationImages], repeats: int) -> Measured:
-    """A graph in ONNX Runtime. Raises GraphError where it cannot be run."""
+def measure_graph(
+    path: Path, metadata: OnnxMetadata, held: Mapping[str, EvaluationImages], repeats: int, name: str = ""
+) -> Measured:
+    """A graph in ONNX Runtime, called `name` or as its file. Raises GraphError where it cannot be run."""
     session = open_session(path, threads=1)
     probabilities = {
         name: cycle_probabilities(onnx_probabilities(session, images.images), images.cycle_of_image)
@@ -64,7 +66,7 @@ def measure_graph(path: Path, metadata: OnnxMetadata, held: Mapping[str, Evaluat
     }
     one_image = next(iter(held.values())).images[:1]
     return Measured(
-        name=path.name,
+        name=name or path.name,
         probabilities=probabilities,
         bytes=path.stat().st_size,
         latency=latency_ms(lambda: onnx_probabilities(session, one_image), repeats),

@@ -1,11 +1,12 @@
-"""Command: an FP32 graph and calibration images to static INT8 graphs with explicit Q/DQ nodes, one per kind of engine.
+"""Command: an FP32 graph to the graphs of lower precision that a bundle holds, each only if it decides alike.
 
-`python -m export.quantize --model FILE.onnx --calibration FILE.npz --output FOLDER`
+`python -m export.quantize --model FILE.onnx --calibration FILE.npz --data icbhi=DIR --data sprsound=DIR --output DIR`
 
-`int8-u8.onnx`, for ONNX Runtime: uint8 asymmetric activations, so that ReLU costs nothing and every convolution,
-addition and pooling runs in integers. `int8-s8.onnx`, for TensorRT: int8 activations with zero-point 0, placed as
-NVIDIA's Model Optimizer places them. Both have int8 weights with a scale per output channel. Normalisation, mean over
-the image, head and softmax stay in float.
+`int8-u8.onnx`, for ONNX Runtime: static INT8 with uint8 asymmetric activations, so that ReLU costs nothing and every
+convolution and addition after the stem runs in integers. `int8-s8.onnx`, for TensorRT: int8 activations with
+zero-point 0, placed as NVIDIA's Model Optimizer places them. Both have int8 weights with a scale per output channel,
+and ranges from one calibration. `fp16.onnx`, for TensorRT: float16 by casts. The stem, the mean over the image, head
+and softmax stay in float. Each is compared with the FP32 graph on the patients that the training run held back.
 """
 
 from __future__ import annotations
@@ -13,80 +14,53 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
-from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
-from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
+from export.calibrate import training_datasets
 from export.calibration import Calibration, check_sufficient, load_calibration
+from export.comparison import comparison, text_from_comparison
 from export.errors import CalibrationError, ExportError, GraphError
-from export.graph import FIRST_CONVOLUTION, head_layers, layer_names
+from export.half import FLOAT32_PARTS, half_precision
+from export.measure import measure_graph
 from export.onnx_metadata import OnnxMetadata, load_model, write_metadata
 from export.ranges import METHODS, RangeRule, measure_ranges
-from export.rounding import keep_filter_sums
 from export.staging import staged_file
+from export.thresholds import Thresholds, add_thresholds, thresholds_from
+from export.validation import Validation, validation_images
+from export.variant import VARIANTS, Variant, float_layers, quantized_model
+from train.data import folders_from_arguments
+from train.errors import TrainError
 
-
-@dataclass(frozen=True)
-class Variant:
-    """One way of quantising, for one kind of engine."""
-
-    file_name: str
-    activations: str
-    activation_type: QuantType
-    op_types: tuple[str, ...]
-    float_layers: Mapping[str, str]
-    """Layer to the reason why it stays in float; `head` stands for all fully connected layers."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """For ONNX Runtime's quantiser."""
-
-
-HEAD = "head"
-U8 = Variant(
-    file_name="int8-u8.onnx",
-    activations="uint8",
-    activation_type=QuantType.QUInt8,
-    op_types=("Conv", "Relu", "Add", "MaxPool"),
-    float_layers={HEAD: "under 1 % of the arithmetic; its outputs decide between classes"},
-    options={"ActivationSymmetric": False, "WeightSymmetric": True},
-)
-S8 = Variant(
-    file_name="int8-s8.onnx",
-    activations="int8",
-    activation_type=QuantType.QInt8,
-    op_types=("Conv",),
-    float_layers={
-        FIRST_CONVOLUTION: "TensorRT's builder has no INT8 kernel for a stem of few channels with ReLU and pooling",
-        HEAD: U8.float_layers[HEAD],
-    },
-    # As NVIDIA's Model Optimizer places Q/DQ: before convolutions, whose outputs reach ReLU and addition in full
-    # precision. TensorRT's parser refuses the int32 DequantizeLinear of a quantised bias.
-    options={
-        "ActivationSymmetric": True,
-        "WeightSymmetric": True,
-        "QuantizeBias": False,
-        "OpTypesToExcludeOutputQuantization": ["Conv"],
-    },
-)
-VARIANTS = (U8, S8)
+HALF = "fp16.onnx"
+TIMED_CALLS = 50
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line on stderr."""
+    """0 every graph written, 1 one was refused, 2 an error that one line on stderr explains."""
     arguments = build_parser().parse_args(argv)
     try:
         rule = RangeRule(arguments.method, arguments.percentile)
-        quantize(arguments.model, arguments.calibration, arguments.output, rule, arguments.float_layers)
-    except (ExportError, ValueError) as error:
+        model, metadata = _fp32_model(arguments.model)
+        calibration = _calibration(arguments.calibration, metadata)
+        folders = folders_from_arguments(arguments.data, training_datasets(metadata.training_run))
+        held = validation_images(metadata.training_run, metadata.spec, folders)
+        ranges = measure_ranges(model, calibration.images, rule)
+        facts = {**rule.to_dict(), "calibration": _facts(calibration, arguments.calibration)}
+        graphs = {HALF: _half(model, metadata)} | {
+            variant.file_name: _quantized(model, metadata, ranges, variant, arguments.float_layers, facts)
+            for variant in VARIANTS
+        }
+        return release(arguments.model, graphs, held, thresholds_from(arguments), arguments.output)
+    except (ExportError, TrainError, ValueError) as error:
         print(f"quantize: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -95,7 +69,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.quantize", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="FP32 graph from export.export_onnx")
     parser.add_argument("--calibration", type=Path, required=True, metavar="FILE.npz", help="from export.calibrate")
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        metavar="[NAME=]DIR",
+        help="icbhi=DIR, sprsound=DIR: the graphs are judged on the patients there that the run held back",
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    add_thresholds(parser)
     parser.add_argument(
         "--method", choices=METHODS, default=default.method, help="of setting ranges (default: %(default)s)"
     )
@@ -110,90 +92,78 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def quantize(
-    model_path: Path, calibration_path: Path, output: Path, rule: RangeRule, float_layers: Sequence[str] = ()
-) -> list[Path]:
-    """Write every variant into `output` and return their paths. Raises CalibrationError, GraphError, ExportError."""
-    model, metadata = load_model(model_path)
-    calibration = load_calibration(calibration_path)
-    _check(calibration, calibration_path, metadata)
-    ranges = measure_ranges(model, calibration.images, rule)
-    digest = hashlib.sha256(calibration_path.read_bytes()).hexdigest()
-    written = []
-    for variant in VARIANTS:
-        chosen = {
-            **_resolved(variant.float_layers, model),
-            **dict.fromkeys(float_layers, "asked for on the command line"),
-        }
-        quantized = quantized_model(model_path, ranges, variant, list(chosen))
-        facts = {
-            **rule.to_dict(),
-            "float_layers": chosen,
-            "filter_sums_kept": [] if FIRST_CONVOLUTION in chosen else [FIRST_CONVOLUTION],
-            "calibration": {**calibration.provenance, **_extent(calibration), "sha256": digest},
-        }
-        write_metadata(
-            quantized, replace(metadata, precision="int8", activations=variant.activations, quantization=facts)
-        )
-        path = output / variant.file_name
-        with staged_file(path) as partial:
-            onnx.save(quantized, partial)
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {rule.method} ranges of {len(calibration.images)} images")
-        written.append(path)
-    return written
+def release(
+    fp32: Path, graphs: dict[str, onnx.ModelProto], held: Validation, thresholds: Thresholds, output: Path
+) -> int:
+    """Compare `graphs` by file name with the FP32 graph, print the table, and write those that may be released.
+
+    Returns the exit code: 1 where one was refused, which then is not written. Raises ExportError.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        measured = [measure_graph(fp32, load_model(fp32)[1], held.images, TIMED_CALLS)]
+        for name, model in graphs.items():
+            path = Path(folder) / name
+            onnx.save(model, path)
+            measured.append(measure_graph(path, load_model(path)[1], held.images, TIMED_CALLS))
+    report = comparison(measured[0], measured[1:], held, thresholds)
+    print(text_from_comparison(report))
+    refused = [name for name in graphs if any(text.startswith(f"{name}:") for text in report["objections"])]
+    for name, model in graphs.items():
+        if name in refused:
+            print(f"{output / name}: not written, it decides too differently from {fp32}")
+            continue
+        with staged_file(output / name) as partial:
+            onnx.save(model, partial)
+        print(f"{output / name}: written")
+    return 1 if refused else 0
 
 
-def quantized_model(
-    model_path: Path, ranges: TensorsData, variant: Variant, float_layers: Sequence[str]
+def _half(model: onnx.ModelProto, metadata: OnnxMetadata) -> onnx.ModelProto:
+    half = half_precision(model)
+    write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
+    return half
+
+
+def _quantized(
+    model: onnx.ModelProto,
+    metadata: OnnxMetadata,
+    ranges: TensorsData,
+    variant: Variant,
+    further: Sequence[str],
+    facts: dict[str, Any],
 ) -> onnx.ModelProto:
-    """The Q/DQ graph of one variant. Raises GraphError for a layer that the graph does not have."""
-    model = load_model_with_shape_infer(model_path)
-    unknown = sorted(set(float_layers) - set(layer_names(model)))
-    if unknown:
-        raise GraphError(
-            f"{model_path}: has no layer {', '.join(unknown)}; its layers are {', '.join(layer_names(model))}"
-        )
-    if FIRST_CONVOLUTION not in float_layers:
-        keep_filter_sums(model)
-    quantizer = QDQQuantizer(
-        model,
-        per_channel=True,
-        reduce_range=False,
-        weight_qType=QuantType.QInt8,
-        activation_qType=variant.activation_type,
-        tensors_range=ranges,
-        nodes_to_quantize=[],
-        nodes_to_exclude=list(float_layers),
-        op_types_to_quantize=list(variant.op_types),
-        extra_options=dict(variant.options),
-    )
-    quantizer.quantize_model()
-    quantizer.model.topological_sort()
-    quantized: onnx.ModelProto = quantizer.model.model
-    onnx.checker.check_model(quantized, full_check=True)
+    kept = float_layers(variant, model, further)
+    quantized = quantized_model(model, ranges, variant, list(kept))
+    facts = {**facts, "float_layers": kept}
+    write_metadata(quantized, replace(metadata, precision="int8", activations=variant.activations, quantization=facts))
     return quantized
 
 
-def _resolved(float_layers: Mapping[str, str], model: onnx.ModelProto) -> dict[str, str]:
-    resolved: dict[str, str] = {}
-    for layer, reason in float_layers.items():
-        resolved |= dict.fromkeys(head_layers(model) if layer == HEAD else [layer], reason)
-    return resolved
-
-
-def _check(calibration: Calibration, path: Path, metadata: OnnxMetadata) -> None:
-    check_sufficient(calibration.recordings, path)
+def _fp32_model(path: Path) -> tuple[onnx.ModelProto, OnnxMetadata]:
+    model, metadata = load_model(path)
     if metadata.precision != "fp32":
-        raise GraphError(f"the model is already {metadata.precision}; quantise the FP32 graph from export.export_onnx")
+        raise GraphError(f"{path}: is already {metadata.precision}; quantise the FP32 graph from export.export_onnx")
+    return model, metadata
+
+
+def _calibration(path: Path, metadata: OnnxMetadata) -> Calibration:
+    calibration = load_calibration(path)
+    check_sufficient(calibration.recordings, path)
     if calibration.fingerprint != metadata.spec.fingerprint():
         raise CalibrationError(
             f"{path}: holds images of features {calibration.fingerprint}, the model takes "
             f"{metadata.spec.fingerprint()}; run export.calibrate with the model's checkpoint"
         )
+    return calibration
 
 
-def _extent(calibration: Calibration) -> dict[str, int]:
-    return {"images": len(calibration.images), "recordings": len(set(calibration.recordings))}
+def _facts(calibration: Calibration, path: Path) -> dict[str, Any]:
+    return {
+        **calibration.provenance,
+        "images": len(calibration.images),
+        "recordings": len(set(calibration.recordings)),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from edge.signal.image import image_from_window
 from edge.signal.padding import repeat_to_length
 from edge.signal.spec import COMPACT
 from export import calibrate, compare, export_onnx, quantize
+from export.variant import VARIANTS
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.network import NetworkConfig, RespireNetwork
 
@@ -30,6 +31,8 @@ PATIENTS = {
 EXTENT = {side: len(names) for side, names in PATIENTS.items()}
 NETWORK = NetworkConfig(depth=18, width=0.125, in_channels=1)
 MEAN, STD = 97.25, 61.5
+TOLERANT = ["--min-agreement", "0.5", "--max-score-drop", "100"]
+"""Decisions of random weights are close calls, which INT8 may turn; what is released is held to the defaults."""
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +74,6 @@ def checkpoint(checkpoint_folder: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def fp32_path(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "fp32.onnx"
-    export_onnx.export_checkpoint(checkpoint_folder, path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def calibration_path(checkpoint_folder: Path, icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("calibration") / "calibration.npz"
     arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--output", str(path)]
@@ -86,17 +82,29 @@ def calibration_path(checkpoint_folder: Path, icbhi_folder: Path, tmp_path_facto
 
 
 @pytest.fixture(scope="session")
-def quantized_folder(fp32_path: Path, calibration_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("int8")
-    arguments = ["--model", str(fp32_path), "--calibration", str(calibration_path), "--output", str(folder)]
-    assert quantize.main(arguments) == 0
+def fp32_path(checkpoint_folder: Path, calibration_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "fp32.onnx"
+    export_onnx.export_checkpoint(checkpoint_folder, calibration_path, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def quantize_arguments(fp32_path: Path, calibration_path: Path, icbhi_folder: Path) -> list[str]:
+    """All of `export.quantize` but `--output` and the thresholds."""
+    return ["--model", str(fp32_path), "--calibration", str(calibration_path), "--data", str(icbhi_folder)]
+
+
+@pytest.fixture(scope="session")
+def quantized_folder(quantize_arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quantized")
+    assert quantize.main([*quantize_arguments, *TOLERANT, "--output", str(folder)]) == 0
     return folder
 
 
 @pytest.fixture(scope="session")
 def graphs(quantized_folder: Path) -> list[Path]:
     """What goes into a bundle."""
-    return [quantized_folder / variant.file_name for variant in quantize.VARIANTS]
+    return [quantized_folder / name for name in (quantize.HALF, *(variant.file_name for variant in VARIANTS))]
 
 
 @pytest.fixture(scope="session")
@@ -109,9 +117,7 @@ def comparison_path(
 ) -> Path:
     path = tmp_path_factory.mktemp("comparison") / "comparison.json"
     arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--report", str(path)]
-    # Decisions of random weights are close calls, which INT8 may turn; what is released is held to the defaults.
-    tolerant = ["--repeats", "3", "--min-agreement", "0.5", "--max-score-drop", "100"]
-    assert compare.main([*arguments, *tolerant, "--onnx", str(fp32_path), *map(str, graphs)]) == 0
+    assert compare.main([*arguments, *TOLERANT, "--repeats", "3", "--onnx", str(fp32_path), *map(str, graphs)]) == 0
     return path
 
 

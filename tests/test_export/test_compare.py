@@ -7,9 +7,11 @@ import onnx
 import pytest
 
 from export import compare
-from export.compare import Thresholds, objections_to
+from export.comparison import text_from_comparison
 from export.onnx_metadata import load_model
-from export.quantize import U8
+from export.quantize import HALF
+from export.thresholds import Thresholds, objections_to
+from export.variant import U8
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def test_everything_is_measured_on_the_same_validation_cycles(report: dict[str, 
     assert report["data"]["icbhi"] == {
         "extent": "subset", "side": "validation", "recordings": 2, "patients": 2, "cycles": 16
     }  # fmt: skip
-    assert set(report["models"]) == {"pytorch", "fp32.onnx", "int8-u8.onnx", "int8-s8.onnx"}
+    assert set(report["models"]) == {"pytorch", "fp32.onnx", "fp16.onnx", "int8-u8.onnx", "int8-s8.onnx"}
     for found in report["models"].values():
         held = found["figures"]["icbhi"]
         assert np.sum(held["confusion"]) == 16
@@ -42,18 +44,19 @@ def test_everything_is_measured_on_the_same_validation_cycles(report: dict[str, 
         assert found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
 
 
-def test_float_graph_equals_the_checkpoint_and_int8_comes_near(report: dict[str, Any]) -> None:
+def test_float_graph_equals_the_checkpoint_and_lower_precision_comes_near(report: dict[str, Any]) -> None:
     models = report["models"]
     assert models["pytorch"]["max_probability_difference"] == 0
     assert models["fp32.onnx"]["max_probability_difference"] <= 1e-4
+    assert models[HALF]["max_probability_difference"] < models["int8-u8.onnx"]["max_probability_difference"]
     assert models["fp32.onnx"]["figures"] == models["pytorch"]["figures"]
-    for name in ("int8-u8.onnx", "int8-s8.onnx"):
+    for name in (HALF, "int8-u8.onnx", "int8-s8.onnx"):
         assert 0 < models[name]["mean_probability_difference"] < 0.05
         assert models[name]["bytes"] < models["fp32.onnx"]["bytes"]
 
 
 def test_table_has_a_row_for_each_and_names_the_data(report: dict[str, Any]) -> None:
-    text = compare.text_from_report(report)
+    text = text_from_comparison(report)
     assert "icbhi (subset): 16 cycles of 2 validation patients" in text
     for name in report["models"]:
         assert any(line.startswith(name) for line in text.splitlines())
@@ -68,6 +71,8 @@ def test_table_has_a_row_for_each_and_names_the_data(report: dict[str, Any]) -> 
         (entry(score=0.75, agreement=0.979), "97.90%"),
         (entry(precision="fp32", difference=9e-5, score=0.1, agreement=0.1), None),
         (entry(precision="fp32", difference=2e-4), "2.0e-04"),
+        (entry(precision="fp16", difference=2e-4), None),
+        (entry(precision="fp16", score=0.694), "falls by 0.60 points"),
     ],
 )
 def test_graph_is_objected_to_beyond_each_threshold_only(found: dict[str, Any], objection: str | None) -> None:
