@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnxruntime.quantization.calibrate import TensorsData
 
+from export.bias_correction import correct_bias
 from export.calibrate import training_datasets
 from export.calibration import Calibration, check_sufficient, load_calibration
 from export.comparison import comparison, text_from_comparison
 from export.errors import CalibrationError, ExportError, GraphError
+from export.graph import batch_of
 from export.half import FLOAT32_PARTS, half_precision
 from export.measure import measure_graph
 from export.onnx_metadata import OnnxMetadata, load_model, write_metadata
@@ -34,7 +35,7 @@ from export.ranges import METHODS, RangeRule, measure_ranges
 from export.staging import staged_file
 from export.thresholds import Thresholds, add_thresholds, thresholds_from
 from export.validation import Validation, validation_images
-from export.variant import VARIANTS, Variant, float_layers, quantized_model
+from export.variant import VARIANTS, float_layers, quantized_model
 from train.data import folders_from_arguments
 from train.errors import TrainError
 
@@ -47,16 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         rule = RangeRule(arguments.method, arguments.percentile)
-        model, metadata = _fp32_model(arguments.model)
+        _, metadata = model_and_metadata = _fp32_model(arguments.model)
         calibration = _calibration(arguments.calibration, metadata)
         folders = folders_from_arguments(arguments.data, training_datasets(metadata.training_run))
         held = validation_images(metadata.training_run, metadata.spec, folders)
-        ranges = measure_ranges(model, calibration.images, rule)
-        facts = {**rule.to_dict(), "calibration": _facts(calibration, arguments.calibration)}
-        graphs = {HALF: _half(model, metadata)} | {
-            variant.file_name: _quantized(model, metadata, ranges, variant, arguments.float_layers, facts)
-            for variant in VARIANTS
-        }
+        graphs = lower_precision(*model_and_metadata, calibration, rule, arguments.float_layers)
         return release(arguments.model, graphs, held, thresholds_from(arguments), arguments.output)
     except (ExportError, TrainError, ValueError) as error:
         print(f"quantize: {error}", file=sys.stderr)
@@ -92,6 +88,37 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def lower_precision(
+    model: onnx.ModelProto,
+    metadata: OnnxMetadata,
+    calibration: Calibration,
+    rule: RangeRule,
+    further: Sequence[str] = (),
+) -> dict[str, onnx.ModelProto]:
+    """Every graph of lower precision made from an FP32 one, by file name; layers named in `further` stay in float.
+
+    Raises GraphError.
+    """
+    half = half_precision(model)
+    write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
+    ranges = measure_ranges(model, calibration.images, rule)
+    graphs = {HALF: half}
+    for variant in VARIANTS:
+        kept = float_layers(variant, model, further)
+        quantized = quantized_model(model, ranges, variant, list(kept))
+        facts = {
+            **rule.to_dict(),
+            "float_layers": kept,
+            "bias_corrected": correct_bias(quantized, model, calibration.images),
+            "calibration": _facts(calibration),
+        }
+        write_metadata(
+            quantized, replace(metadata, precision="int8", activations=variant.activations, quantization=facts)
+        )
+        graphs[variant.file_name] = quantized
+    return graphs
+
+
 def release(
     fp32: Path, graphs: dict[str, onnx.ModelProto], held: Validation, thresholds: Thresholds, output: Path
 ) -> int:
@@ -118,31 +145,12 @@ def release(
     return 1 if refused else 0
 
 
-def _half(model: onnx.ModelProto, metadata: OnnxMetadata) -> onnx.ModelProto:
-    half = half_precision(model)
-    write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
-    return half
-
-
-def _quantized(
-    model: onnx.ModelProto,
-    metadata: OnnxMetadata,
-    ranges: TensorsData,
-    variant: Variant,
-    further: Sequence[str],
-    facts: dict[str, Any],
-) -> onnx.ModelProto:
-    kept = float_layers(variant, model, further)
-    quantized = quantized_model(model, ranges, variant, list(kept))
-    facts = {**facts, "float_layers": kept}
-    write_metadata(quantized, replace(metadata, precision="int8", activations=variant.activations, quantization=facts))
-    return quantized
-
-
 def _fp32_model(path: Path) -> tuple[onnx.ModelProto, OnnxMetadata]:
     model, metadata = load_model(path)
     if metadata.precision != "fp32":
         raise GraphError(f"{path}: is already {metadata.precision}; quantise the FP32 graph from export.export_onnx")
+    if batch_of(model) != 1:
+        raise GraphError(f"{path}: takes {batch_of(model)} images at a time; quantise the graph exported for 1")
     return model, metadata
 
 
@@ -157,12 +165,12 @@ def _calibration(path: Path, metadata: OnnxMetadata) -> Calibration:
     return calibration
 
 
-def _facts(calibration: Calibration, path: Path) -> dict[str, Any]:
+def _facts(calibration: Calibration) -> dict[str, Any]:
     return {
         **calibration.provenance,
         "images": len(calibration.images),
         "recordings": len(set(calibration.recordings)),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(calibration.images.tobytes()).hexdigest(),
     }
 
 
