@@ -17,16 +17,30 @@ def staged_file(path: Path) -> Iterator[Path]:
 
     Raises ExportError where the disk refuses, with nothing left behind.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    with staged_files(path) as partials:
+        yield partials[0]
+
+
+@contextmanager
+def staged_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Paths to write files to that belong together, each as `staged_file`.
+
+    All of them are whole on the disk before the first takes its final name. Raises ExportError.
+    """
+    partials = tuple(_sibling(path, "partial") for path in paths)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        _flush_to_disk(partial)
-        partial.replace(path)
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield partials
+        for partial in partials:
+            _flush_to_disk(partial)
+        for partial, path in zip(partials, paths, strict=True):
+            partial.replace(path)
     except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error}); free space or choose another") from error
+        raise ExportError(f"{paths[0]}: cannot be written ({error}); free space or choose another") from error
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in partials:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
