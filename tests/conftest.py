@@ -1,14 +1,17 @@
 """Fixtures that every room's tests may ask for."""
 
 import ctypes.util
+import importlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,6 +31,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real recordings: ../shared/data is absent beside the repository")
     return folder
+
+
+STAND_INS = REPOSITORY / "tests" / "stand_ins"
+IMPORTING_TENSORRT = ("tensorrt", "pycuda", "pycuda.driver", "export.tensorrt_builder")
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Stand-ins for TensorRT and pycuda, imported in their place: what they record, and what shall fail."""
+
+    trt: ModuleType
+    cuda: ModuleType
+    folder: Path = STAND_INS
+    """For the PYTHONPATH of a program that shall use them."""
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
+    """Fresh ones for this test alone. They prove in which order things are done, and nothing of TensorRT or CUDA."""
+    before = {name: sys.modules.pop(name) for name in IMPORTING_TENSORRT if name in sys.modules}
+    monkeypatch.syspath_prepend(STAND_INS)
+    found = StandIns(importlib.import_module("tensorrt"), importlib.import_module("pycuda.driver"))
+    yield found
+    for name in IMPORTING_TENSORRT:
+        sys.modules.pop(name, None)
+    sys.modules.update(before)
+    assert not any(found.cuda.stacks.values()), "a CUDA context was left on a stack"
+    assert found.cuda.retained == 0
+    assert found.cuda.memory == {}
 
 
 SINK = "stethoscope"
