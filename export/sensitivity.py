@@ -2,8 +2,8 @@
 
 `python -m export.sensitivity --model FILE.onnx --calibration FILE.npz`
 
-For each INT8 variant: the difference from the FP32 graph with every layer quantised that can be, and with one layer
-more left in float. A layer whose absence from the integers takes away much of the difference is worth its time in
+For each INT8 variant: the difference from the FP32 graph with every layer but stem and head quantised, and with one
+layer more left in float. A layer whose absence from the integers takes away much of the difference is worth its time in
 `export.quantize --float-layers`. Nothing is selected on validation patients here.
 """
 
@@ -23,14 +23,14 @@ from tqdm import tqdm
 from export.bias_correction import correct_bias
 from export.calibration import load_calibration
 from export.errors import ExportError
-from export.graph import layer_names
+from export.graph import FIRST_CONVOLUTION, head_layers, layer_names
 from export.inference import onnx_probabilities, open_session
 from export.onnx_metadata import load_model
 from export.ranges import RangeRule, measure_ranges
 from export.variant import VARIANTS, Variant, float_layers, quantized_model
 
 IMAGES = 128
-EVERY = "every layer quantised"
+EVERY = "stem and head alone"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sensitivity:
 
     variant: str
     left_in_float: str
-    """A layer beyond those that the variant leaves in float anyway, or `EVERY`."""
+    """A layer beside stem and head, or `EVERY` where there is none."""
     mean_difference: float
     """Of a probability."""
     max_difference: float
@@ -78,7 +78,7 @@ def sensitivities(
     ranges = measure_ranges(model, images, RangeRule())
     shown = images[:: max(1, len(images) // IMAGES)]
     expected = onnx_probabilities(open_session(model), shown)
-    kept = list(float_layers(variant, model))
+    kept = [FIRST_CONVOLUTION, *head_layers(model)]
     further = layers or [layer for layer in layer_names(model) if layer not in kept]
     float_layers(variant, model, further)  # refuses a layer that is not there before anything is computed
     for layer in tqdm([EVERY, *further], desc=variant.file_name, unit="layer", disable=None):
