@@ -5,13 +5,13 @@ PYTHON := $(shell sh tools/find_python.sh)
 endif
 BIN := .venv/bin
 
-.PHONY: demo test test-device lint format bench pins development python clean
+.PHONY: demo test test-device lint format bench pins development bindings python clean
 
 demo: python  ## a simulated auscultation through the real pipeline, with the device's needs alone
 	@$(PYTHON) tools/environment.py device .venv-device
 	.venv-device/bin/respire-edge listen --device littmann3200 --source demo
 
-test: lint test-device  ## everything: the gate, the device side on each Python, then the whole suite
+test: lint test-device bindings  ## everything: the gate, the device side on each Python, then the whole suite
 	$(BIN)/python -m pytest
 
 test-device: python  ## the device side on Python 3.10, 3.11 and 3.12, without torch
@@ -36,8 +36,11 @@ pins: development  ## derive requirements/constraints.txt from pyproject.toml an
 development: python
 	@$(PYTHON) tools/environment.py development .venv
 
+bindings: development  # where they cannot be had the tests that need them say so and are skipped
+	@$(BIN)/python tools/install_tensorrt_bindings.py || true
+
 python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.10 or newer on the PATH; on Debian and Ubuntu: sudo apt install python3 python3-venv" >&2; exit 2; }
 
 clean:  ## remove the environments and caches that make made
-	rm -rf .venv .venv-device .venv-device-test-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-device .venv-device-test-* .tensorrt-bindings .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
