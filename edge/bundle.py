@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,12 @@ MODELS_VARIABLE = "RESPIRE_EDGE_MODELS"
 MANIFEST_KEYS = {
     "schema", "device", "labels", "feature_spec", "feature_fingerprint", "input", "files", "metrics", "training_run",
 }  # fmt: skip
-OPTIONAL_MANIFEST_KEYS = frozenset({"export"})
-"""`export` says how the files were made; the device needs none of it."""
+OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden"})
+"""`export` says how the files were made; the device needs none of it. `golden` lists the golden inputs."""
+GOLDEN_KEYS = {"file", "sha256", "bytes", "tolerance"}
+CHECKSUMS_NAME = "SHA256SUMS"
+"""Of every other file of the bundle, in the format of `sha256sum`; a bundle made by hand may lack it."""
+CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  ([^/\\]+)")
 FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
 OPTIONAL_FILE_KEYS = frozenset({"activations"})
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -46,6 +51,15 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
+class GoldenFile:
+    """Inputs with the probabilities that the bundle's networks gave for them (`edge.engine.golden`)."""
+
+    path: Path
+    tolerance: Mapping[str, float]
+    """ONNX file -> largest admissible difference of a probability from that file's own."""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A verified model: every file has its sha256, and its features are the ones this code computes."""
 
@@ -57,6 +71,7 @@ class Bundle:
     spec: FeatureSpec
     files: Mapping[str, ModelFile]
     metrics: Mapping[str, Any]
+    golden: GoldenFile | None = None
 
 
 def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, str]) -> Path:
@@ -83,7 +98,7 @@ def load_bundle(folder: Path) -> Bundle:
     content = _read_manifest(path)
     manifest = _parse_manifest(content, path)
     _check_constants(manifest, path)
-    return Bundle(
+    bundle = Bundle(
         folder=folder,
         model_id=f"{manifest['device']}@{hashlib.sha256(content).hexdigest()[:4]}",
         device=manifest["device"],
@@ -91,7 +106,17 @@ def load_bundle(folder: Path) -> Bundle:
         spec=_read_spec(manifest, path),
         files=_read_files(manifest, path),
         metrics=manifest["metrics"],
+        golden=_read_golden(manifest, path),
     )
+    # Last, because the checks before it say more about what is wrong.
+    _check_checksums(folder, {MANIFEST_NAME, *bundle.files})
+    return bundle
+
+
+def checksum_lines(folder: Path) -> str:
+    """What `SHA256SUMS` says about the files of `folder`; `sha256sum -c` reads it, too."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != CHECKSUMS_NAME)
+    return "".join(f"{_sha256_and_size(folder / name)[0]}  {name}\n" for name in names)
 
 
 def maybe_other_model_note(devices: Sequence[str], bundle: Bundle) -> str | None:
@@ -108,6 +133,13 @@ def _model_roots(environ: Mapping[str, str]) -> Iterator[Path]:
     package = Path(__file__).resolve().parent
     yield package / "models"
     yield package.parent / "models"
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: the bundle's file cannot be read ({error.strerror}); restore the bundle") from error
 
 
 def _read_manifest(path: Path) -> bytes:
@@ -171,8 +203,7 @@ def _read_files(manifest: Mapping[str, Any], path: Path) -> dict[str, ModelFile]
 
 def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
     where = f"{manifest_path}: file {name!r}"
-    if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
-        raise BundleError(f"{where} is not a plain file name; a bundle holds all its files itself")
+    _plain_name(name, where)
     if not isinstance(entry, dict):
         raise BundleError(f"{where} has no description; pack the bundle again")
     _check_keys(entry, FILE_KEYS, where, OPTIONAL_FILE_KEYS)
@@ -186,7 +217,57 @@ def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
     return ModelFile(path, precision, activations)
 
 
+def _read_golden(manifest: Mapping[str, Any], path: Path) -> GoldenFile | None:
+    entry = manifest.get("golden")
+    if entry is None:
+        return None
+    where = f"{path}: 'golden'"
+    if not isinstance(entry, dict):
+        raise BundleError(f"{where} has no description; pack the bundle again")
+    _check_keys(entry, GOLDEN_KEYS, where, frozenset())
+    tolerance = entry["tolerance"]
+    if not isinstance(tolerance, dict) or not tolerance.keys() <= manifest["files"].keys():
+        raise BundleError(f"{where} must give a tolerance for files of the bundle; pack the bundle again")
+    file = path.parent / _plain_name(entry["file"], where)
+    _check_content(file, entry)
+    return GoldenFile(file, {name: float(value) for name, value in tolerance.items()})
+
+
+def _plain_name(name: Any, where: str) -> str:
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\\" in name:
+        raise BundleError(f"{where} is not a plain file name; a bundle holds all its files itself")
+    return name
+
+
 def _check_content(path: Path, entry: Mapping[str, Any]) -> None:
+    digest, size = _sha256_and_size(path)
+    if (digest, size) != (entry["sha256"], entry["bytes"]):
+        raise BundleError(
+            f"{path}: has sha256 {digest} ({size} bytes), its manifest says {entry['sha256']} "
+            f"({entry['bytes']} bytes); the file was changed, restore the bundle"
+        )
+
+
+def _check_checksums(folder: Path, needed: set[str]) -> None:
+    """Hold every file against `SHA256SUMS`: the manifest cannot vouch for itself, nor for what it does not list."""
+    path = folder / CHECKSUMS_NAME
+    if not path.exists():
+        return
+    *lines, rest = _read_bytes(path).decode(errors="replace").split("\n")
+    found = [CHECKSUM_LINE.fullmatch(line) for line in lines]
+    listed = {line[2]: line[1] for line in found if line}
+    if rest or None in found or not needed <= listed.keys():
+        raise BundleError(f"{path}: is damaged, it does not list every file of the bundle; restore the bundle")
+    for name, expected in listed.items():
+        digest, _ = _sha256_and_size(folder / name)
+        if digest != expected:
+            raise BundleError(
+                f"{folder / name}: has sha256 {digest}, {CHECKSUMS_NAME} says {expected}; "
+                "one of the two was changed, restore the bundle"
+            )
+
+
+def _sha256_and_size(path: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as stream:
@@ -195,8 +276,4 @@ def _check_content(path: Path, entry: Mapping[str, Any]) -> None:
                 size += len(chunk)
     except OSError as error:
         raise BundleError(f"{path}: the bundle's file cannot be read ({error.strerror}); restore the bundle") from error
-    if (digest.hexdigest(), size) != (entry["sha256"], entry["bytes"]):
-        raise BundleError(
-            f"{path}: has sha256 {digest.hexdigest()} ({size} bytes), its manifest says {entry['sha256']} "
-            f"({entry['bytes']} bytes); the file was changed, restore the bundle"
-        )
+    return digest.hexdigest(), size
