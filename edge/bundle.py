@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.checksums import check_checksums, check_content
 from edge.errors import BundleError
 from edge.labels import LABELS
 from edge.profiles import Profile
@@ -30,15 +30,11 @@ MANIFEST_KEYS = {
 OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden"})
 """`export` says how the files were made; the device needs none of it. `golden` lists the golden inputs."""
 GOLDEN_KEYS = {"file", "sha256", "bytes", "tolerance"}
-CHECKSUMS_NAME = "SHA256SUMS"
-"""Of every other file of the bundle, in the format of `sha256sum`; a bundle made by hand may lack it."""
-CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  ([^/\\]+)")
 FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
 OPTIONAL_FILE_KEYS = frozenset({"activations"})
 PRECISIONS = ("fp32", "fp16", "int8")
 ACTIVATIONS = {"int8": ("uint8", "int8")}
 """Quantised files name what their activations are stored as; the others leave it out."""
-READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -109,14 +105,9 @@ def load_bundle(folder: Path) -> Bundle:
         golden=_read_golden(manifest, path),
     )
     # Last, because the checks before it say more about what is wrong.
-    _check_checksums(folder, {MANIFEST_NAME, *bundle.files})
+    golden = [bundle.golden.path.name] if bundle.golden else []
+    check_checksums(folder, {MANIFEST_NAME, *bundle.files, *golden})
     return bundle
-
-
-def checksum_lines(folder: Path) -> str:
-    """What `SHA256SUMS` says about the files of `folder`; `sha256sum -c` reads it, too."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != CHECKSUMS_NAME)
-    return "".join(f"{_sha256_and_size(folder / name)[0]}  {name}\n" for name in names)
 
 
 def maybe_other_model_note(devices: Sequence[str], bundle: Bundle) -> str | None:
@@ -133,13 +124,6 @@ def _model_roots(environ: Mapping[str, str]) -> Iterator[Path]:
     package = Path(__file__).resolve().parent
     yield package / "models"
     yield package.parent / "models"
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: the bundle's file cannot be read ({error.strerror}); restore the bundle") from error
 
 
 def _read_manifest(path: Path) -> bytes:
@@ -213,7 +197,7 @@ def _read_file(name: str, entry: Any, manifest_path: Path) -> ModelFile:
             f"{where} has precision {precision!r} with activations {activations!r}, which no engine knows"
         )
     path = manifest_path.parent / name
-    _check_content(path, entry)
+    check_content(path, entry)
     return ModelFile(path, precision, activations)
 
 
@@ -229,7 +213,7 @@ def _read_golden(manifest: Mapping[str, Any], path: Path) -> GoldenFile | None:
     if not isinstance(tolerance, dict) or not tolerance.keys() <= manifest["files"].keys():
         raise BundleError(f"{where} must give a tolerance for files of the bundle; pack the bundle again")
     file = path.parent / _plain_name(entry["file"], where)
-    _check_content(file, entry)
+    check_content(file, entry)
     return GoldenFile(file, {name: float(value) for name, value in tolerance.items()})
 
 
@@ -237,43 +221,3 @@ def _plain_name(name: Any, where: str) -> str:
     if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\\" in name:
         raise BundleError(f"{where} is not a plain file name; a bundle holds all its files itself")
     return name
-
-
-def _check_content(path: Path, entry: Mapping[str, Any]) -> None:
-    digest, size = _sha256_and_size(path)
-    if (digest, size) != (entry["sha256"], entry["bytes"]):
-        raise BundleError(
-            f"{path}: has sha256 {digest} ({size} bytes), its manifest says {entry['sha256']} "
-            f"({entry['bytes']} bytes); the file was changed, restore the bundle"
-        )
-
-
-def _check_checksums(folder: Path, needed: set[str]) -> None:
-    """Hold every file against `SHA256SUMS`: the manifest cannot vouch for itself, nor for what it does not list."""
-    path = folder / CHECKSUMS_NAME
-    if not path.exists():
-        return
-    *lines, rest = _read_bytes(path).decode(errors="replace").split("\n")
-    found = [CHECKSUM_LINE.fullmatch(line) for line in lines]
-    listed = {line[2]: line[1] for line in found if line}
-    if rest or None in found or not needed <= listed.keys():
-        raise BundleError(f"{path}: is damaged, it does not list every file of the bundle; restore the bundle")
-    for name, expected in listed.items():
-        digest, _ = _sha256_and_size(folder / name)
-        if digest != expected:
-            raise BundleError(
-                f"{folder / name}: has sha256 {digest}, {CHECKSUMS_NAME} says {expected}; "
-                "one of the two was changed, restore the bundle"
-            )
-
-
-def _sha256_and_size(path: Path) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(READ_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
-    except OSError as error:
-        raise BundleError(f"{path}: the bundle's file cannot be read ({error.strerror}); restore the bundle") from error
-    return digest.hexdigest(), size
