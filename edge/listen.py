@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from edge.audio.block import AudioBlock
@@ -51,7 +52,7 @@ def listen(options: ListenOptions) -> int:
     if note := maybe_other_model_note([profile.name], bundle):
         print(note, file=sys.stderr)
     with ExitStack() as opened:
-        engine = opened.enter_context(open_engine(bundle, options.engine))
+        engine = opened.enter_context(open_engine(bundle, options.engine, tell=partial(print, file=sys.stderr)))
         source = opened.enter_context(open_source(options.source, realtime=options.realtime))
         classifier = Classifier(profile, bundle, engine)
         outputs = _open_outputs(options.output, _session(classifier, source), opened)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge.annotations import annotations_beside, check_within, read_annotations
@@ -91,7 +92,7 @@ def _open_classifiers(profiles: Iterable[Profile], options: ScoreOptions, opened
     for folder in dict.fromkeys(folders.values()):
         bundle = load_bundle(folder)
         slider_from_hop(_hop_s(options, bundle), bundle.spec)
-        engine = opened.enter_context(open_engine(bundle))
+        engine = opened.enter_context(open_engine(bundle, tell=partial(print, file=sys.stderr)))
         names = [name for name in by_name if folders[name] == folder]
         if note := maybe_other_model_note(names, bundle):
             print(note, file=sys.stderr)

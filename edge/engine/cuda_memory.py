@@ -7,6 +7,7 @@ keeps a stack of contexts for each thread, so all of this belongs to the thread 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -50,66 +51,89 @@ class Buffer:
 
 
 class CudaMemory:
-    """Buffers and one stream on one GPU, for the thread that opened it. Close it, or use it as a context manager."""
+    """Buffers and one stream on one GPU, for the thread that opened it. Close it, or use it as a context manager.
 
-    def __init__(self, stream: pycuda.driver.Stream, undo: ExitStack) -> None:
-        self._stream = stream
-        self._undo = undo
+    Between calls no context is on the thread's stack: where a thread ends with one on it, pycuda ends the program.
+    """
+
+    def __init__(self, cuda: Any, context: pycuda.driver.Context) -> None:
+        """For `open`. `cuda` is the module pycuda.driver."""
+        self._cuda = cuda
+        self._context = context
         self._thread = threading.get_ident()
+        self._buffers: list[Buffer] = []
+        self._stream: pycuda.driver.Stream | None = None
         self._closed = False
 
     @classmethod
     def open(cls, device: int = 0) -> CudaMemory:
-        """The GPU's primary context made current in this thread, with a stream. Raises EngineError."""
+        """A stream in the GPU's primary context. Raises EngineError."""
         cuda = _driver()
-        with cuda_errors(f"GPU {device} cannot be used"), ExitStack() as undo:
+        with _cuda_errors(cuda, f"GPU {device} cannot be used"), ExitStack() as undo:
             cuda.init()
-            context = cuda.Device(device).retain_primary_context()
-            undo.callback(_release, context.detach)
-            context.push()
-            undo.callback(_release, context.pop)
-            return cls(cuda.Stream(), undo.pop_all())
+            memory = cls(cuda, cuda.Device(device).retain_primary_context())
+            undo.callback(memory.close)
+            with memory.current():
+                memory._stream = cuda.Stream()
+            undo.pop_all()
+        return memory
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """The context is current inside the block, for what uses it unasked, such as TensorRT. Raises EngineError."""
+        self._check_thread()
+        if self._closed:
+            raise EngineError("the GPU memory was closed; open the engine again")
+        with _cuda_errors(self._cuda, "the GPU's context cannot be used"):
+            self._context.push()
+        try:
+            yield
+        finally:
+            self._release(self._context.pop)
 
     @property
     def stream_handle(self) -> int:
         """The `cudaStream_t` as an integer, as TensorRT takes it."""
-        return int(self._usable_stream().handle)
+        with self._used("no stream") as stream:
+            return int(stream.handle)
 
     def buffer(self, shape: Sequence[int], dtype: DTypeLike) -> Buffer:
         """A new buffer of `shape` and `dtype`, freed by `close`. Raises EngineError where memory is short."""
-        cuda = _driver()
-        self._usable_stream()
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        with cuda_errors(f"no GPU buffer of {size_bytes} bytes"):
-            buffer = Buffer(cuda.pagelocked_empty(tuple(shape), dtype), cuda.mem_alloc(size_bytes))
-        self._undo.callback(_free, buffer)
+        with self._used(f"no GPU buffer of {size_bytes} bytes"):
+            buffer = Buffer(self._cuda.pagelocked_empty(tuple(shape), dtype), self._cuda.mem_alloc(size_bytes))
+        self._buffers.append(buffer)
         return buffer
 
     def to_device(self, buffer: Buffer) -> None:
         """Start copying `buffer.host` to the GPU. Raises EngineError."""
-        stream = self._usable_stream()
-        with cuda_errors("copying to the GPU failed"):
-            _driver().memcpy_htod_async(buffer.device, buffer.host, stream)
+        with self._used("copying to the GPU failed") as stream:
+            self._cuda.memcpy_htod_async(buffer.device, buffer.host, stream)
 
     def to_host(self, buffer: Buffer) -> None:
         """Start copying from the GPU to `buffer.host`, once what is under way on the stream is done. EngineError."""
-        stream = self._usable_stream()
-        with cuda_errors("copying from the GPU failed"):
-            _driver().memcpy_dtoh_async(buffer.host, buffer.device, stream)
+        with self._used("copying from the GPU failed") as stream:
+            self._cuda.memcpy_dtoh_async(buffer.host, buffer.device, stream)
 
     def synchronize(self) -> None:
         """Wait until everything that was put on the stream is done. Raises EngineError where some of it failed."""
-        stream = self._usable_stream()
-        with cuda_errors("the GPU failed"):
+        with self._used("the GPU failed") as stream:
             stream.synchronize()
 
     def close(self) -> None:
         """Free buffers and stream and give the context back; calling it again does nothing."""
         self._check_thread()
-        self._closed = True
-        del self._stream  # before its context goes
-        self._stream = None
-        self._undo.close()
+        if self._closed:
+            return
+        try:
+            with self.current():
+                while self._buffers:
+                    self._free(self._buffers.pop())
+                self._stream = None
+        finally:
+            self._closed = True
+            # pycuda has CUDA push a primary context that it detaches, and not pop it; it ends with the thread.
+            self._release(self._context.detach)
 
     def __enter__(self) -> CudaMemory:
         return self
@@ -117,11 +141,20 @@ class CudaMemory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _usable_stream(self) -> pycuda.driver.Stream:
-        self._check_thread()
-        if self._closed:
-            raise EngineError("the GPU memory was closed; open the engine again")
-        return self._stream
+    @contextmanager
+    def _used(self, what: str) -> Iterator[pycuda.driver.Stream]:
+        with self.current(), _cuda_errors(self._cuda, what):
+            yield self._stream
+
+    def _free(self, buffer: Buffer) -> None:
+        # Nobody may be left with an array whose memory is gone, so page-locked memory goes with its last reference.
+        buffer.host = np.empty(0, buffer.host.dtype)
+        self._release(buffer.device.free)
+
+    def _release(self, release: Callable[[], object]) -> None:
+        # After a failure CUDA refuses to free what it has lost already; the failure itself has been reported.
+        with suppress(self._cuda.Error):
+            release()
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
@@ -134,7 +167,7 @@ class CudaMemory:
 def read_gpu(device: int = 0) -> Gpu:
     """What the key of a plan needs to know. Makes no context, so any thread may ask. Raises EngineError."""
     cuda = _driver()
-    with cuda_errors(f"GPU {device} cannot be used"):
+    with _cuda_errors(cuda, f"GPU {device} cannot be used"):
         cuda.init()
         gpu = cuda.Device(device)
         major, minor = gpu.compute_capability()
@@ -145,9 +178,8 @@ def read_gpu(device: int = 0) -> Gpu:
 
 
 @contextmanager
-def cuda_errors(what: str) -> Iterator[None]:
+def _cuda_errors(cuda: Any, what: str) -> Iterator[None]:
     """Turn whatever CUDA refuses inside the block into an EngineError that begins with `what`."""
-    cuda = _driver()
     try:
         yield
     except cuda.Error as error:
@@ -156,7 +188,9 @@ def cuda_errors(what: str) -> Iterator[None]:
 
 def _driver() -> Any:
     try:
-        import pycuda.driver
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a driver that does not fit it warns, and then raises
+            import pycuda.driver
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "pycuda":
             raise EngineError(f"pycuda needs {error.name}, which is not installed; {BUILD_PYCUDA}") from error
@@ -164,15 +198,3 @@ def _driver() -> Any:
     except ImportError as error:
         raise EngineError(f"pycuda cannot be loaded ({error}); install the NVIDIA driver, or {BUILD_PYCUDA}") from error
     return pycuda.driver
-
-
-def _free(buffer: Buffer) -> None:
-    # Nobody may be left with an array whose memory is gone, so the page-locked memory goes with its last reference.
-    buffer.host = np.empty(0, buffer.host.dtype)
-    _release(buffer.device.free)
-
-
-def _release(release: Callable[[], object]) -> None:
-    # After a failure CUDA refuses to free what it has lost already; the failure itself has been reported.
-    with suppress(_driver().Error):
-        release()

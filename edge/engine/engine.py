@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol
 
@@ -37,14 +40,27 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def open_engine(bundle: Bundle, engine: str = "auto", threads: int = DEFAULT_THREADS) -> Engine:
-    """An engine for `bundle` on this machine, with `threads` processor threads. Raises EngineError where none runs."""
+def open_engine(
+    bundle: Bundle,
+    engine: str = "auto",
+    threads: int = DEFAULT_THREADS,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    environ: Mapping[str, str] = os.environ,
+) -> Engine:
+    """An engine for `bundle` on this machine, with `threads` processor threads. Raises EngineError where none runs.
+
+    `auto` is TensorRT where it is installed and has an engine that was built from this bundle on this machine, else
+    ONNX Runtime. Of an engine that is there and not used, `tell` is told why, in a line for people.
+    """
+    if engine == "tensorrt":
+        return _open_tensorrt(bundle, tell, environ)
+    if engine == "auto" and _has_tensorrt() and (maybe_engine := _maybe_tensorrt(bundle, tell, environ)):
+        return maybe_engine
     if engine in ("auto", "onnx"):
         from edge.engine.onnx import open_onnx_engine
 
         return open_onnx_engine(bundle, threads)
-    if engine == "tensorrt":
-        raise EngineError("the TensorRT engine comes with build_engine and is not in this version; use --engine onnx")
     raise EngineError(f"no engine is called {engine!r}; use one of {', '.join(ENGINES)}")
 
 
@@ -56,3 +72,39 @@ def check_images(images: NDArray[np.uint8], bundle: Bundle) -> None:
             f"{bundle.folder}: the network takes uint8 images [batch, {', '.join(map(str, expected))}], "
             f"not {images.dtype} {list(images.shape)}"
         )
+
+
+def _has_tensorrt() -> bool:
+    """Whether both libraries could be imported; importing them would cost every start of the program on a PC."""
+    return all(importlib.util.find_spec(name) is not None for name in ("tensorrt", "pycuda"))
+
+
+def _maybe_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine | None:
+    from edge.engine.plan_source import engines_folder, holds_plans
+
+    if not holds_plans(engines_folder(environ), bundle.device):
+        return None
+    try:
+        return _open_tensorrt(bundle, tell, environ)
+    except EngineError as error:
+        tell(f"respire-edge: using ONNX Runtime instead of TensorRT: {error}")
+        return None
+
+
+def _open_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine:
+    """The fastest engine of the bundle that opens. Raises EngineError, about the fastest one, where none does."""
+    from edge.engine.plan_source import engines_folder, plan_sources
+    from edge.engine.tensorrt import open_tensorrt_engine
+
+    folder, sources = engines_folder(environ), plan_sources(bundle)
+    errors: list[EngineError] = []
+    for source in [source for source in sources if source.plan_path(folder).exists()] or sources[:1]:
+        try:
+            engine = open_tensorrt_engine(source, folder)
+        except EngineError as error:
+            errors.append(error)
+        else:
+            for unused in errors:
+                tell(f"respire-edge: using {engine.name} instead of another: {unused}")
+            return engine
+    raise errors[0]

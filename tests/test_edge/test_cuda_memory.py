@@ -37,15 +37,25 @@ def test_what_goes_to_the_gpu_comes_back(stand_ins: Any) -> None:
         assert buffer.address in stand_ins.cuda.memory
 
 
-def test_the_context_is_current_while_open_and_given_back_once(stand_ins: Any) -> None:
+def test_the_context_is_given_back_once(stand_ins: Any) -> None:
     memory = CudaMemory.open()
     memory.buffer((4,), np.uint8)
-    assert (current_contexts(stand_ins), stand_ins.cuda.retained) == (1, 1)
+    assert stand_ins.cuda.retained == 1
     memory.close()
     memory.close()
     assert (current_contexts(stand_ins), stand_ins.cuda.retained) == (0, 0)
     assert stand_ins.cuda.memory == {}
     assert stand_ins.cuda.page_locked == 0
+
+
+def test_between_calls_no_context_is_on_the_stack_at_which_pycuda_would_end_the_program(stand_ins: Any) -> None:
+    with CudaMemory.open() as memory:
+        memory.to_device(memory.buffer((4,), np.uint8))
+        assert current_contexts(stand_ins) == 0
+        with memory.current():
+            assert current_contexts(stand_ins) == 1
+            memory.synchronize()
+            assert current_contexts(stand_ins) == 1
 
 
 def test_buffers_of_a_closed_memory_are_empty_and_no_dangling_memory(stand_ins: Any) -> None:
@@ -60,7 +70,7 @@ def test_buffers_of_a_closed_memory_are_empty_and_no_dangling_memory(stand_ins: 
 @pytest.mark.parametrize("step", ["init", "Device", "retain_primary_context", "push", "Stream"])
 def test_opening_that_fails_half_way_leaves_no_context(stand_ins: Any, step: str) -> None:
     stand_ins.cuda.failing[step] = "unknown error"
-    with pytest.raises(EngineError, match=f"GPU 0 cannot be used: {step} failed: unknown error"):
+    with pytest.raises(EngineError, match=f"cannot be used: {step} failed: unknown error"):
         CudaMemory.open()
     assert (current_contexts(stand_ins), stand_ins.cuda.retained) == (0, 0)
 
