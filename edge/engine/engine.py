@@ -82,9 +82,9 @@ def _has_tensorrt() -> bool:
 def _maybe_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine | None:
     from edge.engine.plan_source import engines_folder, holds_plans
 
-    if not holds_plans(engines_folder(environ), bundle.device):
-        return None
     try:
+        if not holds_plans(engines_folder(environ), bundle.device):
+            return None
         return _open_tensorrt(bundle, tell, environ)
     except EngineError as error:
         tell(f"respire-edge: using ONNX Runtime instead of TensorRT: {error}")
@@ -93,12 +93,12 @@ def _maybe_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mappin
 
 def _open_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine:
     """The fastest engine of the bundle that opens. Raises EngineError, about the fastest one, where none does."""
-    from edge.engine.plan_source import engines_folder, plan_sources
+    from edge.engine.plan_source import engines_folder, plan_exists, plan_sources
     from edge.engine.tensorrt import open_tensorrt_engine
 
     folder, sources = engines_folder(environ), plan_sources(bundle)
     errors: list[EngineError] = []
-    for source in [source for source in sources if source.plan_path(folder).exists()] or sources[:1]:
+    for source in [source for source in sources if plan_exists(source.plan_path(folder))] or sources[:1]:
         try:
             engine = open_tensorrt_engine(source, folder)
         except EngineError as error:

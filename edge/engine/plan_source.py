@@ -99,18 +99,37 @@ def plan_sources(bundle: Bundle) -> list[PlanSource]:
     return [plan_source(bundle, precision) for precision in held or list(KINDS)[:1]]
 
 
+def plan_exists(path: Path) -> bool:
+    """Whether a plan stands at `path`; one in a folder that may not be read does not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def holds_plans(folder: Path, device: str) -> bool:
     """Whether there is any plan of a model for `device`, be it of another version."""
-    return any(folder.glob(f"{device}-{'?' * DIGEST_LENGTH}-*.engine"))
+    try:
+        return any(folder.glob(f"{device}-{'?' * DIGEST_LENGTH}-*.engine"))
+    except OSError:
+        return False
 
 
 def engines_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of plans, which lies outside the bundles: they are read-only, and plans are this machine's own."""
+    """The folder of plans. It lies outside the bundles, which are read-only; plans are this machine's own."""
     if environ.get(ENGINES_VARIABLE):
         return Path(environ[ENGINES_VARIABLE])
     cache = Path(environ.get("XDG_CACHE_HOME", ""))
-    # The XDG base directory specification has relative paths ignored.
-    return (cache if cache.is_absolute() else Path.home() / ".cache") / "respire-edge" / "engines"
+    if not cache.is_absolute():  # the XDG base directory specification has relative paths ignored
+        cache = _home() / ".cache"
+    return cache / "respire-edge" / "engines"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise EngineError(f"this user has no home folder to keep engines in; set {ENGINES_VARIABLE}") from error
 
 
 def _dimensions(shape: tuple[int, ...]) -> str:

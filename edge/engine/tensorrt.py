@@ -16,7 +16,7 @@ from edge.engine.cuda_memory import CudaMemory
 from edge.engine.engine import check_images
 from edge.engine.machine import this_machine
 from edge.engine.plan import maybe_difference, read_plan
-from edge.engine.plan_source import INPUT_NAME, OUTPUT_NAME, PlanSource
+from edge.engine.plan_source import INPUT_NAME, OUTPUT_NAME, PlanSource, plan_exists
 from edge.engine.tensorrt_log import open_log
 from edge.errors import EngineError
 
@@ -70,7 +70,7 @@ def open_tensorrt_engine(source: PlanSource, folder: Path) -> TensorRTEngine:
     """The plan of `source` in `folder`. Raises EngineError where there is none that was built and proven here."""
     machine = this_machine()
     path = source.plan_path(folder)
-    if not path.exists():
+    if not plan_exists(path):
         raise EngineError(
             f"{path}: no engine was built from {source.model.path} yet; build it with: {source.build_command}"
         )
@@ -129,7 +129,8 @@ class _Network:
         import tensorrt as trt
 
         try:
-            engine: trt.ICudaEngine | None = trt.Runtime(self._log.logger).deserialize_cuda_engine(content)
+            self._runtime: trt.Runtime | None = trt.Runtime(self._log.logger)
+            engine: trt.ICudaEngine | None = self._runtime.deserialize_cuda_engine(content)
         except TypeError as error:  # pybind11's word for a runtime that the library would not make
             raise EngineError(f"TensorRT cannot start on this GPU: {self._log.reason(str(error))}") from error
         if engine is None:
@@ -154,6 +155,7 @@ class _Network:
         with self._memory.current():
             self._context = None
             self._engine = None
+            self._runtime = None
 
 
 def tensor_text(name: str, dtype: trt.DataType, dimensions: trt.Dims) -> str:

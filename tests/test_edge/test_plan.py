@@ -21,7 +21,7 @@ from edge.engine.plan import (
     sidecar_of,
     sidecar_path,
 )
-from edge.engine.plan_source import engines_folder
+from edge.engine.plan_source import engines_folder, holds_plans
 from edge.errors import EngineError
 
 REMEDY = "rebuild it with: python -m export.build_engine --model models/common --precision int8"
@@ -166,9 +166,6 @@ def test_a_difference_that_is_no_number_survives_the_sidecar_and_does_not_pass(p
     assert not read_plan(plan, REMEDY).sidecar.golden.passed
 
 
-HOME = {"HOME": "/home/someone"}
-
-
 @pytest.mark.parametrize(
     ("environ", "folder"),
     [
@@ -181,6 +178,24 @@ HOME = {"HOME": "/home/someone"}
 )
 def test_plans_stand_where_the_environment_says(environ: dict[str, str], folder: str) -> None:
     assert engines_folder(environ) == Path(folder).expanduser()
+
+
+def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(EngineError, match=r"no home folder .*; set RESPIRE_EDGE_ENGINES"):
+        engines_folder({})
+    assert engines_folder({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/respire-edge/engines")
+
+
+def test_plans_of_other_devices_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "common-0123456789ab-int8.engine").write_bytes(b"")
+    (tmp_path / "meditron-0123456789ab-int8.engine.json").write_bytes(b"")
+    assert holds_plans(tmp_path, "common")
+    assert not holds_plans(tmp_path, "meditron")
+    assert not holds_plans(tmp_path / "absent", "common")
 
 
 @pytest.mark.parametrize(
