@@ -55,6 +55,31 @@ def test_importing_the_command_loads_no_engine_and_no_sound_library(repository: 
     assert outcome.stdout.split() == []
 
 
+def test_engines_can_be_built_without_the_training_stack(repository: Path) -> None:
+    absent = (
+        "torch",
+        "torchvision",
+        "onnx",
+        "onnxscript",
+        "scipy",
+        "tqdm",
+        "matplotlib",
+        "train",
+        "tensorrt",
+        "pycuda",
+    )
+    code = f"""
+import sys
+for name in {absent}:
+    sys.modules[name] = None
+from export.build_engine import main
+main(["--help"])
+"""
+    outcome = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "--precision {int8,fp16}" in outcome.stdout
+
+
 def test_only_the_mel_module_measures_spectra(repository: Path) -> None:
     found = {
         path.relative_to(repository).as_posix()
