@@ -210,11 +210,11 @@ def _read_golden(manifest: Mapping[str, Any], path: Path) -> GoldenFile | None:
         raise BundleError(f"{where} has no description; pack the bundle again")
     _check_keys(entry, GOLDEN_KEYS, where, frozenset())
     tolerance = entry["tolerance"]
-    if not isinstance(tolerance, dict) or not tolerance.keys() <= manifest["files"].keys():
-        raise BundleError(f"{where} must give a tolerance for files of the bundle; pack the bundle again")
+    if not isinstance(tolerance, dict) or not all(isinstance(value, float) for value in tolerance.values()):
+        raise BundleError(f"{where} must give each file's tolerance as a number; pack the bundle again")
     file = path.parent / _plain_name(entry["file"], where)
     check_content(file, entry)
-    return GoldenFile(file, {name: float(value) for name, value in tolerance.items()})
+    return GoldenFile(file, tolerance)
 
 
 def _plain_name(name: Any, where: str) -> str:

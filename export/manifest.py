@@ -14,6 +14,8 @@ import onnx
 from edge.bundle import NORMALISATION, SCHEMA
 from edge.labels import LABELS
 from export.errors import PackError
+from export.golden import GOLDEN_NAME, TOLERANCES
+from export.graph import batch_of
 from export.onnx_metadata import OnnxMetadata, load_model
 
 UNREPEATABLE = ("latency_ms", "sha256", "bytes", "precision", "activations")
@@ -28,6 +30,8 @@ class PackedFile:
     content: bytes
     metadata: OnnxMetadata
     opset: int
+    batch: int
+    """Images at a time; 0 where the graph leaves it open."""
 
     @property
     def name(self) -> str:
@@ -53,13 +57,16 @@ class Metrics:
 def read_packed_file(path: Path) -> PackedFile:
     """A graph exported by this project, with its bytes. Raises GraphError."""
     model, metadata = load_model(path)
-    return PackedFile(path, path.read_bytes(), metadata, _opset(model))
+    return PackedFile(path, path.read_bytes(), metadata, _opset(model), batch_of(model))
 
 
 def build_manifest(
-    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], metrics: Metrics
+    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], metrics: Metrics, golden: bytes
 ) -> dict[str, Any]:
-    """The manifest of a bundle for `device`. Raises PackError where the parts do not belong together."""
+    """The manifest of a bundle for `device`, whose golden inputs are the bytes `golden`.
+
+    Raises PackError where the parts do not belong together.
+    """
     _check_together(files, device)
     first = files[0].metadata
     return {
@@ -70,6 +77,12 @@ def build_manifest(
         "feature_fingerprint": first.spec.fingerprint(),
         "input": {"mean": list(first.input_mean), "std": list(first.input_std), "where": NORMALISATION},
         "files": {file.name: _file_entry(file) for file in files},
+        "golden": {
+            "file": GOLDEN_NAME,
+            "sha256": hashlib.sha256(golden).hexdigest(),
+            "bytes": len(golden),
+            "tolerance": {file.name: TOLERANCES[file.metadata.precision] for file in files},
+        },
         "metrics": merged_metrics(files, metrics),
         "training_run": dict(training_run),
         "export": {
@@ -123,6 +136,10 @@ def _check_together(files: Sequence[PackedFile], device: str) -> None:
             raise PackError(
                 f"{file.path}: was exported for {file.metadata.device!r}, not {device!r}; "
                 f"export it with --device {device}"
+            )
+        if file.batch != 1:
+            raise PackError(
+                f"{file.path}: takes {file.batch or 'any number of'} images at a time; a bundle holds batch 1"
             )
         if file.metadata.checkpoint_sha256 != files[0].metadata.checkpoint_sha256:
             raise PackError(f"{file.path} and {files[0].path} come from different checkpoints; export both again")

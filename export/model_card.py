@@ -99,20 +99,20 @@ def _file_row(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def _quantization(by_file: Mapping[str, Mapping[str, Any]]) -> str:
-    if not by_file:
+    if not any("calibration" in facts for facts in by_file.values()):
         return "Nothing is quantised."
-    first = next(iter(by_file.values()))
+    first = next(facts for facts in by_file.values() if "calibration" in facts)
     calibration = first["calibration"]
     method = first["method"] + (f" {first['percentile']:g}" if "percentile" in first else "")
     ranges = (
-        f"Weights are int8 with one scale per output channel. Activation ranges ({method}) were measured on "
-        f"{calibration['images']} images of {calibration['recordings']} recordings of {calibration['patients']} "
-        "training patients."
+        f"The INT8 files have int8 weights with one scale per output channel. Activation ranges ({method}) were "
+        f"measured on {calibration['images']} images of {calibration['recordings']} recordings of "
+        f"{calibration['patients']} training patients."
     )
     rows = [
         [f"`{name}`", f"`{layer}`", why] for name in by_file for layer, why in by_file[name]["float_layers"].items()
     ]
-    return f"{ranges}\n\n{table(['file', 'layer left in float', 'because'], rows)}"
+    return f"{ranges}\n\n{table(['file', 'left in float32', 'because'], rows)}"
 
 
 def _data_table(run: Mapping[str, Any]) -> str:

@@ -12,18 +12,23 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import COMMON_MODEL, MANIFEST_NAME, load_bundle
+from edge.bundle import COMMON_MODEL, MANIFEST_NAME, Bundle, load_bundle
+from edge.checksums import CHECKSUMS_NAME, checksum_lines
+from edge.engine.engine import open_engine
+from edge.engine.golden import load_golden, prove_engine
 from edge.errors import EdgeError
 from edge.profiles import load_profile
 from export.errors import ExportError, PackError
 from export.expectation import expectation
+from export.golden import GOLDEN_NAME, golden_arrays, golden_bytes
 from export.manifest import Metrics, PackedFile, build_manifest, manifest_bytes, read_packed_file
 from export.model_card import MODEL_CARD_NAME, model_card
 from export.staging import staged_folder
-from train.checkpoint import WEIGHTS_FILE, load_checkpoint
+from train.checkpoint import WEIGHTS_FILE, load_checkpoint, network_from_checkpoint
 from train.errors import TrainError
 from train.network import NetworkConfig
 
@@ -62,15 +67,28 @@ def pack(checkpoint_folder: Path, graphs: Sequence[Path], metrics: Metrics, devi
     checkpoint = load_checkpoint(checkpoint_folder)
     files = [read_packed_file(path) for path in sorted(graphs, key=lambda path: path.name)]
     _check_checkpoint(files, checkpoint_folder)
-    manifest = build_manifest(files, device, checkpoint.training_run, metrics)
+    arrays = golden_arrays(network_from_checkpoint(checkpoint), [file.path for file in files], checkpoint.spec)
+    golden = golden_bytes(arrays)
+    manifest = build_manifest(files, device, checkpoint.training_run, metrics, golden)
     card = model_card(manifest, describe_network(checkpoint.network))
     with staged_folder(output, marker=MANIFEST_NAME) as folder:
         for file in files:
             (folder / file.name).write_bytes(file.content)
+        (folder / GOLDEN_NAME).write_bytes(golden)
         (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
         (folder / MODEL_CARD_NAME).write_text(card, encoding="utf-8")
-        # The device's own check, before anything stands under the final name.
-        return load_bundle(folder).model_id
+        (folder / CHECKSUMS_NAME).write_text(checksum_lines(folder), encoding="utf-8")
+        # The device's own checks, before anything stands under the final name.
+        bundle = load_bundle(folder)
+        for name in bundle.files:
+            _prove(bundle, name)
+        return bundle.model_id
+
+
+def _prove(bundle: Bundle, name: str) -> None:
+    alone = replace(bundle, files={name: bundle.files[name]})
+    with open_engine(alone, "onnx") as engine:
+        prove_engine(engine, load_golden(bundle, name), name)
 
 
 def read_metrics(comparison: Path, cross_validation: Path | None, device: str) -> Metrics:

@@ -1,22 +1,28 @@
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from edge.bundle import load_bundle
 from edge.engine.engine import open_engine
+from edge.engine.golden import load_golden
 from edge.signal.spec import COMPACT
 from export import manifest, pack, staging
+from export.calibration import load_calibration
 from export.errors import PackError
 from export.expectation import expectation
-from export.export_onnx import synthetic_images
-from export.inference import onnx_probabilities, open_session
-from train.checkpoint import Checkpoint
+from export.graph import with_batch
+from export.inference import onnx_probabilities, open_session, torch_probabilities
+from train.checkpoint import Checkpoint, network_from_checkpoint
+
+INT8 = ("int8-u8.onnx", "int8-s8.onnx")
 
 
 @pytest.fixture
@@ -30,14 +36,14 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_device_loads_the_bundle_and_gets_the_networks_probabilities(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], calibration_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pack.main([*arguments, str(tmp_path / "common")]) == 0
     bundle = load_bundle(tmp_path / "common")
     assert bundle.model_id in capsys.readouterr().out
     assert (bundle.device, bundle.spec) == ("common", COMPACT)
-    assert {file.activations for file in bundle.files.values()} == {"uint8", "int8"}
-    images = synthetic_images(COMPACT)
+    assert {file.activations for file in bundle.files.values()} == {"uint8", "int8", None}
+    images = load_calibration(calibration_path).images[:3]
     with open_engine(bundle) as engine:
         found = engine.infer(images)
     (file,) = (file for file in bundle.files.values() if file.activations == "uint8")
@@ -48,7 +54,7 @@ def test_packing_twice_gives_the_same_bytes(arguments: list[str], tmp_path: Path
     assert pack.main([*arguments, str(tmp_path / "a" / "common")]) == 0
     assert pack.main([*arguments, str(tmp_path / "b" / "common")]) == 0
     once = content(tmp_path / "a" / "common")
-    assert set(once) == {"manifest.json", "MODEL_CARD.md", "int8-u8.onnx", "int8-s8.onnx"}
+    assert set(once) == {"manifest.json", "MODEL_CARD.md", "SHA256SUMS", "golden.npz", "fp16.onnx", *INT8}
     assert once == content(tmp_path / "b" / "common")
     # And over an existing bundle.
     assert pack.main([*arguments, str(tmp_path / "a" / "common")]) == 0
@@ -64,7 +70,7 @@ def test_manifest_says_where_everything_comes_from(
     assert found["training_run"] == checkpoint.training_run
     assert found["input"] == {"mean": [97.25], "std": [61.5], "where": "inside the graph"}
     assert found["metrics"]["measured_on"]["icbhi"]["side"] == "validation"
-    assert set(found["metrics"]["models"]) == {"pytorch", "fp32.onnx", "int8-u8.onnx", "int8-s8.onnx"}
+    assert set(found["metrics"]["models"]) == {"pytorch", "fp32.onnx", "fp16.onnx", *INT8}
     assert "latency_ms" not in found["metrics"]["models"]["int8-u8.onnx"], "times would differ from pack to pack"
     assert found["export"]["quantization"]["int8-s8.onnx"]["float_layers"]["conv1"]
     assert found["export"]["parity"]["max_probability_difference"] <= 1e-4
@@ -125,6 +131,47 @@ def test_a_model_of_its_own_is_shown_beside_the_common_one() -> None:
     assert found["rows"]["Litt3200, this model"]["cycles_by_class"] == [2, 6]
     with pytest.raises(KeyError, match="fine_tuned"):
         expectation({"seeds": [seed]}, "Litt3200")
+
+
+def test_bundle_carries_what_its_networks_answered_here(
+    arguments: list[str], checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    assert pack.main([*arguments, str(tmp_path / "common")]) == 0
+    bundle = load_bundle(tmp_path / "common")
+    with np.load(tmp_path / "common" / "golden.npz") as arrays:
+        images, reference = arrays["images"], arrays["reference"]
+    np.testing.assert_allclose(torch_probabilities(network_from_checkpoint(checkpoint), images), reference, atol=1e-6)
+    for name, file in bundle.files.items():
+        cases = load_golden(bundle, name)
+        found = onnx_probabilities(open_session(file.path, threads=1), images)
+        np.testing.assert_allclose(found, cases.expected, atol=1e-6)
+        assert cases.tolerance == {"fp16": 0.005, "int8": 0.01}[file.precision]
+
+
+def test_checksums_are_those_of_the_systems_own_tool(arguments: list[str], tmp_path: Path) -> None:
+    assert pack.main([*arguments, str(tmp_path / "common")]) == 0
+    tool = shutil.which("sha256sum")
+    if tool is None:
+        pytest.skip("no sha256sum on this machine")
+    ran = subprocess.run(
+        [tool, "-c", "SHA256SUMS"], cwd=tmp_path / "common", capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.count(": OK") == len(list((tmp_path / "common").iterdir())) - 1
+
+
+def test_graph_for_a_batch_is_not_packed(
+    checkpoint_folder: Path,
+    graphs: list[Path],
+    comparison_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    onnx.save(with_batch(onnx.load(graphs[0]), 8), tmp_path / graphs[0].name)
+    arguments = ["--checkpoint", str(checkpoint_folder), "--onnx", str(tmp_path / graphs[0].name)]
+    output = tmp_path / "common"
+    assert pack.main([*arguments, "--comparison", str(comparison_path), "--output", str(output)]) == 2
+    assert "takes 8 images at a time; a bundle holds batch 1, export it so" in capsys.readouterr().err
+    assert not output.exists()
 
 
 KILLED_BEFORE_THE_RENAME = """
