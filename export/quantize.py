@@ -33,6 +33,7 @@ from export.measure import measure_graph
 from export.onnx_metadata import OnnxMetadata, load_model, write_metadata
 from export.ranges import METHODS, RangeRule, measure_ranges
 from export.staging import staged_file
+from export.tensorrt_support import check_tensorrt_support
 from export.thresholds import Thresholds, add_thresholds, thresholds_from
 from export.validation import Validation, validation_images
 from export.variant import VARIANTS, float_layers, quantized_model
@@ -100,12 +101,15 @@ def lower_precision(
     Raises GraphError.
     """
     half = half_precision(model)
+    check_tensorrt_support(half, HALF)
     write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
     ranges = measure_ranges(model, calibration.images, rule)
     graphs = {HALF: half}
     for variant in VARIANTS:
         kept = float_layers(variant, model, further)
         quantized = quantized_model(model, ranges, variant, list(kept))
+        if variant.for_tensorrt:
+            check_tensorrt_support(quantized, variant.file_name)
         facts = {
             **rule.to_dict(),
             "float_layers": kept,

@@ -30,6 +30,7 @@ class Variant:
     """Layer to the reason why it stays in float; `head` stands for all fully connected layers."""
     pool_first: bool
     """Whether the stem pools before its ReLU."""
+    for_tensorrt: bool
     options: Mapping[str, Any] = field(default_factory=dict)
     """For ONNX Runtime's quantiser."""
 
@@ -46,6 +47,7 @@ U8 = Variant(
     },
     # ONNX Runtime moves the quantisation ahead of a pooling that it follows, and pools bytes eight times as slowly.
     pool_first=True,
+    for_tensorrt=False,
     options={"ActivationSymmetric": False, "WeightSymmetric": True},
 )
 S8 = Variant(
@@ -59,6 +61,7 @@ S8 = Variant(
         HEAD: HEAD_REASON,
     },
     pool_first=False,
+    for_tensorrt=True,
     # As NVIDIA's Model Optimizer places Q/DQ: before convolutions, whose outputs reach ReLU and addition in full
     # precision. TensorRT's parser refuses the int32 DequantizeLinear of a quantised bias.
     options={
