@@ -1,4 +1,4 @@
-"""Make tests/golden/tiny_bundle: a real bundle of a few kilobytes, for tests of the device side without a trained model.
+"""Make tests/golden/tiny_bundle: a real bundle of ten kilobytes, for tests of the device side without a trained model.
 
 Its network compares the mean level of four bands of rows. It knows nothing of lungs, but its answers change with the
 sound, and it is quick. It comes in float32, in float16 by casts and in int8 with Q/DQ, laid out as in a released
@@ -21,7 +21,6 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.checksums import CHECKSUMS_NAME, checksum_lines
 from edge.engine.golden import IMAGES, REFERENCE
 from edge.labels import LABELS
 from edge.signal.spec import COMPACT, FeatureSpec
@@ -58,7 +57,6 @@ def make_tiny_bundle(folder: Path, spec: FeatureSpec = COMPACT) -> None:
     np.savez_compressed(folder / GOLDEN_NAME, **_golden_arrays(folder, spec))  # type: ignore[arg-type]  # names
     manifest = json.dumps(_manifest(folder, spec), indent=2) + "\n"
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
-    (folder / CHECKSUMS_NAME).write_text(checksum_lines(folder), encoding="utf-8")
 
 
 def _model(spec: FeatureSpec, precision: str) -> onnx.ModelProto:
