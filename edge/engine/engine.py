@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle import Bundle, ModelFile
 from edge.errors import EngineError
 
 ENGINES = ("auto", "onnx", "tensorrt")
@@ -24,6 +24,8 @@ class Engine(Protocol):
 
     name: str
     """Stands in every result, such as `onnxruntime-cpu-int8`."""
+    model: ModelFile
+    """The file of the bundle that it computes."""
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities float32 [batch, 4] of uint8 images [batch, *image_shape]. Raises EngineError for others."""

@@ -36,8 +36,9 @@ LOG_ERRORS_ONLY = 3
 class OnnxEngine:
     """A bundle's network in an ONNX Runtime session. May be called from several threads."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, bundle: Bundle, precision: str) -> None:
-        self.name = f"onnxruntime-cpu-{precision}"
+    def __init__(self, session: onnxruntime.InferenceSession, bundle: Bundle, model: ModelFile) -> None:
+        self.name = f"onnxruntime-cpu-{model.precision}"
+        self.model = model
         self._session: onnxruntime.InferenceSession | None = session
         self._bundle = bundle
 
@@ -81,7 +82,7 @@ def open_onnx_engine(bundle: Bundle, threads: int) -> OnnxEngine:
     except Exception as error:
         raise EngineError(f"{model.path}: ONNX Runtime cannot open it: {_first_line(error)}") from error
     _check_network(session, bundle, model)
-    return OnnxEngine(session, bundle, model.precision)
+    return OnnxEngine(session, bundle, model)
 
 
 def choose_file(bundle: Bundle, machine: str) -> ModelFile:

@@ -30,6 +30,7 @@ class TensorRTEngine:
     def __init__(self, path: Path, content: bytes, source: PlanSource, version: str) -> None:
         """Open the plan that TensorRT `version` built from `source`; `path` is for messages. Raises EngineError."""
         self.name = f"tensorrt-{version}-{source.precision}"
+        self.model = source.model
         self._path = path
         self._source = source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
