@@ -88,6 +88,26 @@ def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, 
     raise BundleError(f"no model for {profile.name} in {looked}; give --model a folder that holds a {MANIFEST_NAME}")
 
 
+def list_bundles(model_dir: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    """The folders of all bundles that `find_bundle` may choose among, by name.
+
+    Raises BundleError naming every folder that was looked into where there is none.
+    """
+    if model_dir is not None and (model_dir / MANIFEST_NAME).is_file():
+        return [model_dir]
+    roots = [model_dir] if model_dir is not None else list(_model_roots(environ))
+    found: dict[str, Path] = {}
+    for root in roots:
+        for path in root.glob(f"*/{MANIFEST_NAME}"):
+            found.setdefault(path.parent.name, path.parent)
+        if COMMON_MODEL in found:
+            break
+    if not found:
+        looked = ", ".join(str(root) for root in roots)
+        raise BundleError(f"no model in {looked}; give --model a folder that holds a {MANIFEST_NAME}")
+    return [found[name] for name in sorted(found)]
+
+
 def load_bundle(folder: Path) -> Bundle:
     """The bundle in `folder`, verified. Raises BundleError where a part is missing, changed or for other features."""
     path = folder / MANIFEST_NAME
@@ -210,8 +230,9 @@ def _read_golden(manifest: Mapping[str, Any], path: Path) -> GoldenFile | None:
         raise BundleError(f"{where} has no description; pack the bundle again")
     _check_keys(entry, GOLDEN_KEYS, where, frozenset())
     tolerance = entry["tolerance"]
-    if not isinstance(tolerance, dict) or not all(isinstance(value, float) for value in tolerance.values()):
-        raise BundleError(f"{where} must give each file's tolerance as a number; pack the bundle again")
+    numbers = tolerance.values() if isinstance(tolerance, dict) else [None]
+    if not all(isinstance(value, float) and 0 < value < 1 for value in numbers):
+        raise BundleError(f"{where} must give each file's tolerance as a number from 0 to 1; pack the bundle again")
     file = path.parent / _plain_name(entry["file"], where)
     check_content(file, entry)
     return GoldenFile(file, tolerance)

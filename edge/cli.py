@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_listen(commands.add_parser("listen", help="classify a live sound, a file or the demo as it sounds"))
     _add_score(commands.add_parser("score", help="classify recordings, as fast as the machine can"))
     commands.add_parser("devices", help="list the sound inputs and the known stethoscopes")
+    _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
     return parser
 
 
@@ -74,6 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _listen(arguments)
     if arguments.command == "score":
         return _score(arguments)
+    if arguments.command == "doctor":
+        return _doctor(arguments)
     from edge.devices import devices
 
     return devices()
@@ -107,6 +110,12 @@ def _score(arguments: argparse.Namespace) -> int:
         jobs=arguments.jobs,
     )
     return score(options)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from edge.doctor import DoctorOptions, doctor
+
+    return doctor(DoctorOptions(engine=arguments.engine, model=arguments.model, device=arguments.device))
 
 
 def _add_listen(parser: argparse.ArgumentParser) -> None:
@@ -148,8 +157,17 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="recordings at a time; default: 1")
 
 
-def _add_model_choice(parser: argparse.ArgumentParser, device_help: str) -> None:
-    parser.add_argument("--device", required=True, metavar="NAME", help=device_help)
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        metavar="auto|onnx|tensorrt",
+        help="run the golden inputs of each model through this engine and hold its answers against the model's own",
+    )
+    _add_model_choice(parser, "check only the model that this stethoscope gets; default: every model", required=False)
+
+
+def _add_model_choice(parser: argparse.ArgumentParser, device_help: str, *, required: bool = True) -> None:
+    parser.add_argument("--device", required=required, metavar="NAME", help=device_help)
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="a bundle, or a folder of bundles; default: the ones that come along"
     )

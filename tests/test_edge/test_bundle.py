@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
+from edge.bundle import find_bundle, list_bundles, load_bundle, maybe_other_model_note
 from edge.errors import BundleError
 from edge.labels import LABELS
 from edge.profiles import load_profile
@@ -171,6 +171,19 @@ def test_the_variable_names_a_folder_of_bundles(tmp_path: Path, tiny_bundle: Pat
 def test_a_folder_without_bundles_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=str(tmp_path)):
         find_bundle(PROFILE, tmp_path, {})
+    with pytest.raises(BundleError, match=str(tmp_path)):
+        list_bundles(tmp_path, {})
+
+
+def test_all_bundles_are_those_that_may_be_chosen(tmp_path: Path, repository: Path, tiny_bundle: Path) -> None:
+    released = repository / "models"
+    assert list_bundles(None, {}) == [released / name for name in ("common", "littmann3200", "meditron")]
+    own = put_bundle(tmp_path, "meditron", tiny_bundle)
+    environ = {"RESPIRE_EDGE_MODELS": str(tmp_path)}
+    assert list_bundles(None, environ) == [released / "common", released / "littmann3200", own]
+    common = put_bundle(tmp_path, "common", tiny_bundle)
+    assert list_bundles(None, environ) == list_bundles(tmp_path, {}) == [common, own]
+    assert list_bundles(own, environ) == [own]
 
 
 def test_people_are_told_when_the_model_is_another_stethoscopes(edited_bundle: EditBundle) -> None:

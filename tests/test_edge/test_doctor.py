@@ -1,0 +1,203 @@
+"""What `respire-edge doctor` finds, through the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge import doctor
+from edge.bundle import load_bundle
+from edge.doctor import CHECKS, Finding, finding_line
+from edge.engine.plan_source import plan_source
+from export import build_engine
+
+EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
+RunCommand = Callable[..., Any]
+StartCommand = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def no_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have built some."""
+    monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path / "engines"))
+
+
+def lines_about(subject: str, ran: Any) -> list[str]:
+    return [line for line in ran.out.splitlines() if line.startswith(subject, 2)]
+
+
+def build(models_folder: Path) -> None:
+    assert build_engine.main(["--model", str(models_folder / "common"), "--precision", "int8"]) == 0
+
+
+def test_a_good_machine_with_a_good_model_is_in_order(run_command: RunCommand, models_folder: Path) -> None:
+    ran = run_command("doctor")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert all(line.startswith("✓ ") for line in lines)
+    model_id = load_bundle(models_folder / "common").model_id
+    assert f"✓ python: {sys.version.split()[0]} on " in ran.out
+    assert f"✓ numpy: numpy {np.__version__}" in lines
+    assert f"✓ model {model_id}: {models_folder / 'common'}: fp32.onnx, fp16.onnx, int8-s8.onnx as packed" in lines
+    assert f"✓ engine for {model_id}: onnxruntime-cpu-fp32, from fp32.onnx" in lines
+    assert lines_about("golden", ran) == [], "not asked for"
+
+
+@pytest.mark.parametrize("engine", ["onnx", "auto"])
+def test_an_engine_gives_the_golden_probabilities(run_command: RunCommand, engine: str) -> None:
+    ran = run_command("doctor", "--engine", engine)
+    assert (ran.code, ran.err) == (0, "")
+    (line,) = lines_about("golden", ran)
+    assert line.startswith("✓ ")
+    assert "16 images through onnxruntime-cpu-fp32" in line
+    assert "(0.0001 is allowed), 0 decisions changed" in line
+
+
+def test_changed_weights_under_hashes_made_anew_are_found(run_command: RunCommand, edited_bundle: EditBundle) -> None:
+    """One weight of 16 by a tenth."""
+
+    def relist(manifest: dict[str, Any]) -> None:
+        manifest["files"]["fp32.onnx"].update(sha256=hashlib.sha256(changed).hexdigest(), bytes=len(changed))
+
+    content = (Path(__file__).parents[1] / "golden" / "tiny_bundle" / "fp32.onnx").read_bytes()
+    changed = content.replace(np.float32(6).tobytes(), np.float32(6.6).tobytes(), 1)
+    folder = edited_bundle(relist)
+    (folder / "fp32.onnx").write_bytes(changed)
+    assert run_command("doctor", "--model", folder).code == 0, "hashes alone do not tell"
+    ran = run_command("doctor", "--engine", "onnx", "--model", folder)
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about("golden", ran)
+    assert line.startswith("✗ ")
+    assert "; to mend it: restore the bundle" in line
+
+
+def test_a_flipped_bit_is_found_and_the_other_models_are_still_looked_at(
+    run_command: RunCommand, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    for name in ("common", "meditron"):
+        shutil.copytree(tiny_bundle, tmp_path / name)
+    path = tmp_path / "common" / "golden.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    ran = run_command("doctor", "--engine", "onnx", "--model", tmp_path)
+    assert (ran.code, ran.err) == (2, "")
+    broken, good = lines_about("model", ran)
+    assert broken.startswith(f"✗ model common: {path}: has sha256 ")
+    assert broken.endswith("to mend it: the file was changed, restore the bundle")
+    assert good.startswith("✓ model common@"), "in the folder meditron, packed for common"
+    assert len(lines_about("golden", ran)) == 1
+
+
+def test_a_bundle_without_golden_inputs_says_so(run_command: RunCommand, edited_bundle: EditBundle) -> None:
+    folder = edited_bundle(lambda manifest: manifest.pop("golden"))
+    assert run_command("doctor", "--model", folder).code == 0
+    ran = run_command("doctor", "--engine", "onnx", "--model", folder)
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about("golden", ran)
+    assert line.endswith("carries no golden inputs for fp32.onnx; to mend it: take a bundle packed with them")
+
+
+def test_tensorrt_that_is_not_there_says_what_to_install(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about("engine", ran)
+    assert line.startswith("✗ engine for common@")
+    assert "TensorRT's Python module is not installed; to mend it: on a Jetson: sudo apt install" in line
+
+
+def test_tensorrt_without_an_engine_gives_the_command_that_builds_it(run_command: RunCommand, stand_ins: Any) -> None:
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about("engine", ran)
+    assert "no engine was built" in line
+    assert "; to mend it: build it with: python -m export.build_engine --model " in line
+
+
+def test_tensorrt_that_answers_otherwise_than_when_it_was_built_is_to_be_built_again(
+    run_command: RunCommand, stand_ins: Any, models_folder: Path
+) -> None:
+    build(models_folder)
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert ran.code == 0
+    assert "16 images through tensorrt-10.3.0-int8" in lines_about("golden", ran)[0]
+    stand_ins.trt.faults.probability_offset = 0.03
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about("golden", ran)
+    assert "largest difference of a probability 0.0300 (0.02 is allowed)" in line
+    command = plan_source(load_bundle(models_folder / "common"), "int8").build_command
+    assert line.endswith(f"; to mend it: {command} --force")
+
+
+def test_an_engine_that_is_there_and_refused_is_found_in_auto_too(
+    run_command: RunCommand, stand_ins: Any, models_folder: Path
+) -> None:
+    build(models_folder)
+    stand_ins.cuda.gpu_name = "another"
+    ran = run_command("doctor")
+    assert (ran.code, ran.err) == (2, "")
+    refused, used = lines_about("engine", ran)
+    assert refused.startswith("✗ ")
+    assert "; to mend it: rebuild it with: python -m export.build_engine" in refused
+    assert used.endswith("onnxruntime-cpu-fp32, from fp32.onnx")
+
+
+def test_only_the_model_that_a_stethoscope_gets_is_looked_at(
+    run_command: RunCommand, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    for name in ("common", "meditron"):
+        shutil.copytree(tiny_bundle, tmp_path / name)
+    (line,) = lines_about("model", run_command("doctor", "--device", "meditron", "--model", tmp_path))
+    assert f": {tmp_path / 'meditron'}: " in line
+
+
+def test_a_stethoscope_that_does_not_exist_is_one_line_on_stderr(run_command: RunCommand) -> None:
+    ran = run_command("doctor", "--device", "littmann")
+    assert (ran.code, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones(run_command: RunCommand) -> None:
+    ran = run_command("doctor", "--engine", "openvino")
+    assert ran.code == 2
+    assert lines_about("engine", ran)[0].endswith("to mend it: use one of auto, onnx, tensorrt")
+
+
+def test_no_model_at_all_is_a_finding(run_command: RunCommand, tmp_path: Path) -> None:
+    ran = run_command("doctor", "--model", tmp_path)
+    assert (ran.code, ran.err) == (2, "")
+    assert lines_about("model", ran) == [
+        f"✗ model: no model in {tmp_path}; to mend it: give --model a folder that holds a manifest.json"
+    ]
+
+
+def test_a_package_that_is_missing_is_to_be_installed() -> None:
+    assert doctor.check_package("onnxruntime_of_another_world") == Finding(
+        "onnxruntime_of_another_world", False, "is not installed", "pip install onnxruntime_of_another_world"
+    )
+
+
+def test_further_checks_take_part(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", (*CHECKS, lambda: Finding("power", False, "10 W", "sudo nvpmodel -m 0")))
+    ran = run_command("doctor")
+    assert ran.code == 2
+    assert "✗ power: 10 W; to mend it: sudo nvpmodel -m 0" in ran.out.splitlines()
+
+
+def test_an_output_without_the_marks_gets_words(start_command: StartCommand, tmp_path: Path) -> None:
+    process = start_command("doctor", "--model", tmp_path, environ={"PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "")
+    assert {line[:5] for line in out.splitlines()} == {"ok   ", "FAIL "}
+    assert finding_line(Finding("model", True, "gehört"), "ascii") == "ok   model: geh?rt"
