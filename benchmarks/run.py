@@ -3,21 +3,28 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.augmentation import SamplesEffort, measure_samples, measure_steps
+from benchmarks.chain import measure_chains
 from benchmarks.engines import measure_engines
 from benchmarks.epoch import EpochEffort, measure_epochs
 from benchmarks.features import measure_features
 from benchmarks.machine import describe_machine
+from benchmarks.networks import paper_networks, released_network
+from benchmarks.precision import measure_precisions
 from benchmarks.report import Table, markdown_from_tables
 from benchmarks.startup import measure_startup
 from benchmarks.throughput import measure_throughput
-from edge.bundle import find_bundle, load_bundle
+from edge.bundle import Bundle, find_bundle, load_bundle
 from edge.errors import EdgeError
 from edge.profiles import load_profile
+from export.errors import ExportError
+from train.errors import TrainError
+from train.network import NetworkConfig
 
 HEADER = """\
 # Benchmarks
@@ -35,6 +42,10 @@ class Effort:
     steps: int
     epoch: EpochEffort
     engines: int
+    paper: NetworkConfig
+    """The network that stands for the paper's."""
+    precisions: int
+    chains: int
     recordings: int
     starts: int
 
@@ -45,6 +56,9 @@ FULL = Effort(
     steps=30,
     epoch=EpochEffort(batches=6, batch_size=64),
     engines=50,
+    paper=NetworkConfig(),
+    precisions=8,
+    chains=8,
     recordings=12,
     starts=5,
 )
@@ -54,6 +68,9 @@ QUICK = Effort(
     steps=1,
     epoch=EpochEffort(batches=1, batch_size=4),
     engines=2,
+    paper=NetworkConfig(depth=18, width=0.125),
+    precisions=1,
+    chains=1,
     recordings=2,
     starts=1,
 )
@@ -64,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         tables = measure(arguments.model, QUICK if arguments.quick else FULL)
-    except EdgeError as error:
+    except (EdgeError, ExportError, TrainError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     text = HEADER + "\n" + markdown_from_tables(tables)
@@ -83,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def measure(model: Path | None, effort: Effort) -> list[Table]:
-    """Every table. Raises EdgeError where the bundle is missing or unfit."""
+    """Every table. Raises EdgeError, ExportError or TrainError where the bundle is missing or unfit."""
     bundle = load_bundle(find_bundle(load_profile("littmann3200"), model, os.environ))
     return [
         describe_machine(),
@@ -92,9 +109,22 @@ def measure(model: Path | None, effort: Effort) -> list[Table]:
         measure_steps(effort.steps),
         measure_epochs(effort.epoch),
         measure_engines(bundle, effort.engines),
+        *measure_networks(bundle, effort),
         measure_throughput(bundle.folder, effort.recordings),
         measure_startup(bundle.folder, effort.starts),
     ]
+
+
+def measure_networks(bundle: Bundle, effort: Effort) -> list[Table]:
+    """The tables that set the released network beside the paper's."""
+    with tempfile.TemporaryDirectory() as folder:
+        released = released_network(bundle, Path(folder))
+        paper = paper_networks(effort.paper, bundle, Path(folder))
+        networks = [released, *(each.timed for each in paper.values())]
+        return [
+            measure_precisions(networks, effort.precisions),
+            measure_chains(released, paper, effort.chains),
+        ]
 
 
 if __name__ == "__main__":

@@ -33,11 +33,15 @@ def test_the_quick_run_fills_every_table(
         "## Steps of a training sample",
         "## An epoch on the processor",
         "## Network",
+        "## FP32 and INT8 side by side",
+        "## A window, from samples to label",
         "## `respire-edge score`",
         "## `respire-edge listen`",
     ]
     rows = ("8-bit levels", "image, respirenet", "image, compact", "respirenet | every", "compact | as drawn", "VTLP")
-    for row in (*rows, "compact_half", "narrow", "fp32.onnx", "1", "demo"):
+    networks = [f"ResNet-18, width 0.125 | {spec} | int8-u8.onnx" for spec in SPECS]
+    chains = [f"ResNet-18, width 0.125 | {spec} | onnxruntime-cpu-int8" for spec in SPECS]
+    for row in (*rows, "compact_half", "narrow", "fp32.onnx", *networks, *chains, "1", "demo"):
         assert re.search(rf"^\| {re.escape(row)} \| .*\d", text, flags=re.MULTILINE), row
 
 
