@@ -7,6 +7,7 @@ tests/test_export; that a real engine computes the right thing is proven by the 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -43,6 +44,8 @@ faults = Faults()
 timing_caches: list[tuple[bytes, bool]] = []
 """Each cache that a configuration was offered, with `ignore_mismatch`."""
 builds = 0
+freed_late: list[str] = []
+"""What was freed while no CUDA context was current."""
 
 
 class Dims(tuple[int, ...]):
@@ -239,7 +242,8 @@ class Builder:
             return None
         builds += 1
         self._logger.log(ILogger.Severity.INFO, "Engine generation completed")
-        return IHostMemory(PLAN_MARK + _machine() + b"\n" + network.content)
+        options = json.dumps([config.builder_optimization_level, *config.pool_limits.values()]).encode()
+        return IHostMemory(b"\n".join((PLAN_MARK + _machine(), options, network.content)))
 
 
 class Runtime:
@@ -248,7 +252,7 @@ class Runtime:
         self._logger = logger
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> ICudaEngine | None:
-        header, _, content = bytes(serialized_engine).partition(b"\n")
+        header, _, rest = bytes(serialized_engine).partition(b"\n")
         if header != PLAN_MARK + _machine():
             self._logger.log(
                 ILogger.Severity.ERROR,
@@ -256,7 +260,7 @@ class Runtime:
                 "stdVersionRead == kSERIALIZATION_VERSION failed.\nVersion tag does not match.)",
             )
             return None
-        return ICudaEngine(content, self._logger)
+        return ICudaEngine(rest.partition(b"\n")[2], self._logger)
 
 
 class ICudaEngine:
@@ -289,6 +293,9 @@ class ICudaEngine:
             return None
         return IExecutionContext(self)
 
+    def __del__(self) -> None:
+        _note_freeing("engine")
+
     def _tensor(self, name: str) -> ITensor:
         return next(tensor for tensor in (*self._inputs, *self._outputs) if tensor.name == name)
 
@@ -297,6 +304,9 @@ class IExecutionContext:
     def __init__(self, engine: ICudaEngine) -> None:
         self._engine = engine
         self._addresses: dict[str, int] = {}
+
+    def __del__(self) -> None:
+        _note_freeing("execution context")
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
         if faults.binding is not None:
@@ -324,6 +334,11 @@ def _start(logger: ILogger) -> None:
     if faults.starting is not None:
         logger.log(ILogger.Severity.ERROR, faults.starting)
         raise TypeError("pybind11::init(): factory function returned nullptr")
+
+
+def _note_freeing(what: str) -> None:
+    if not cuda.stacks.get(threading.get_ident()):
+        freed_late.append(what)
 
 
 def _machine() -> bytes:

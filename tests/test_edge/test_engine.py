@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,19 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle, ModelFile, load_bundle
 from edge.engine.engine import Engine, open_engine
+from edge.engine.machine import this_machine
 from edge.engine.onnx import choose_file
 from edge.errors import EngineError
 from edge.signal.spec import COMPACT
+from export import build_engine
+
+ENGINES = {
+    "onnx": r"onnxruntime-cpu-\w+",
+    "tensorrt": r"tensorrt-[0-9.]+-int8",
+    "tensorrt over stand-ins": r"tensorrt-10\.3\.0-int8",
+}
+"""What runs the suite, with its name. The second does wherever there is a GPU with TensorRT and pycuda; the third has
+ONNX Runtime in TensorRT's place, and proves that images and probabilities go through the right hands."""
 
 EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
 
@@ -28,6 +40,29 @@ def images(count: int) -> NDArray[np.uint8]:
     shape = (count, *COMPACT.image_shape)
     rows = rng.integers(0, 256, size=(count, 1, COMPACT.image_shape[1], 1))
     return np.broadcast_to(rows, shape).astype(np.uint8)
+
+
+@pytest.fixture(params=list(ENGINES))
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "tensorrt":
+        try:
+            this_machine()
+        except EngineError as error:
+            pytest.skip(f"TensorRT does not run here: {str(error).partition(';')[0]}")
+    elif request.param != "onnx":
+        request.getfixturevalue("stand_ins")
+    return str(request.param)
+
+
+@pytest.fixture
+def engine(kind: str, bundle: Bundle, tmp_path: Path) -> Iterator[Engine]:
+    if kind == "onnx":
+        with open_engine(bundle, "onnx") as opened:
+            yield opened
+        return
+    assert build_engine.main(["--model", str(bundle.folder), "--precision", "int8", "--output", str(tmp_path)]) == 0
+    with open_engine(bundle, "tensorrt", environ={"RESPIRE_EDGE_ENGINES": str(tmp_path)}) as opened:
+        yield opened
 
 
 def test_probabilities_follow_the_image(engine: Engine) -> None:
@@ -46,8 +81,24 @@ def test_a_batch_gives_what_its_images_give_alone(engine: Engine) -> None:
     np.testing.assert_allclose(engine.infer(batch), alone, atol=1e-6)
 
 
-def test_the_name_says_what_runs(engine: Engine) -> None:
-    assert engine.name == "onnxruntime-cpu-fp32"
+def test_the_name_says_what_runs(engine: Engine, kind: str) -> None:
+    assert re.fullmatch(ENGINES[kind], engine.name)
+
+
+def test_answers_stay_as_they_were_when_the_next_ones_come(engine: Engine) -> None:
+    batch = images(2)
+    first = engine.infer(batch[:1])
+    copy = first.copy()
+    engine.infer(batch[1:])
+    np.testing.assert_array_equal(first, copy)
+
+
+def test_several_threads_may_ask_at_a_time(engine: Engine) -> None:
+    batch = images(6)
+    alone = np.concatenate([engine.infer(batch[i : i + 1]) for i in range(6)])
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(lambda i: engine.infer(batch[i : i + 1]), range(6)))
+    np.testing.assert_allclose(np.concatenate(together), alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +116,12 @@ def test_another_array_is_refused_with_what_was_expected(engine: Engine, array: 
     assert str(list(array.shape)) in str(caught.value)
 
 
-def test_a_closed_engine_says_so(bundle: Bundle) -> None:
-    with open_engine(bundle, "onnx") as engine:
+def test_a_closed_engine_says_so(engine: Engine) -> None:
+    with engine:
         pass
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.infer(images(1))
-
-
-def test_tensorrt_is_not_in_this_version(bundle: Bundle) -> None:
-    with pytest.raises(EngineError, match="comes with build_engine and is not in this version"):
-        open_engine(bundle, "tensorrt")
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones(bundle: Bundle) -> None:
