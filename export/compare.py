@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge.bundle import load_bundle
+from edge.engine.plan_source import PlanSource, engines_folder, plan_exists, plan_sources
+from edge.errors import EdgeError, EngineError
 from export.calibrate import training_datasets
 from export.comparison import comparison, text_from_comparison, write_comparison
 from export.errors import ExportError, GraphError
-from export.measure import measure_checkpoint, measure_graph
+from export.measure import measure_checkpoint, measure_graph, measure_plan
 from export.onnx_metadata import OnnxMetadata, load_model
 from export.thresholds import Thresholds, add_thresholds, thresholds_from
 from export.validation import validation_images
@@ -34,11 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.data,
             thresholds_from(arguments),
             arguments.repeats,
+            _plans(arguments.tensorrt),
         )
         print(text_from_comparison(report))
         if arguments.report:
             write_comparison(arguments.report, report)
-    except (ExportError, TrainError) as error:
+    except (ExportError, TrainError, EdgeError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     return 0 if not report["objections"] else 1
@@ -49,6 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.compare", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="the reference, in PyTorch float32")
     parser.add_argument("--onnx", type=Path, nargs="+", required=True, metavar="FILE", help="graphs made from it")
+    parser.add_argument(
+        "--tensorrt",
+        type=Path,
+        metavar="BUNDLE",
+        help="also the engines that export.build_engine built from this bundle on this machine",
+    )
     parser.add_argument("--data", action="append", required=True, metavar="[NAME=]DIR", help="icbhi=DIR, sprsound=DIR")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures here, for export.pack")
     add_thresholds(parser)
@@ -57,9 +67,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def compare(
-    checkpoint_folder: Path, graphs: Sequence[Path], data: Sequence[str], thresholds: Thresholds, repeats: int
+    checkpoint_folder: Path,
+    graphs: Sequence[Path],
+    data: Sequence[str],
+    thresholds: Thresholds,
+    repeats: int,
+    plans: Sequence[PlanSource] = (),
 ) -> dict[str, Any]:
-    """The report. Raises CheckpointError, GraphError, DatasetError, SplitError."""
+    """The report; `plans` are TensorRT engines to measure, too, where they were built on this machine.
+
+    Raises CheckpointError, GraphError, DatasetError, SplitError, edge's EngineError.
+    """
     checkpoint = load_checkpoint(checkpoint_folder)
     digest = hashlib.sha256((checkpoint_folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     opened = {path: _metadata(path, digest, checkpoint_folder) for path in graphs}
@@ -67,7 +85,21 @@ def compare(
     held = validation_images(checkpoint.training_run, checkpoint.spec, folders)
     reference = measure_checkpoint(checkpoint, checkpoint_folder, digest, held.images, repeats)
     others = [measure_graph(path, metadata, held.images, repeats) for path, metadata in opened.items()]
+    others += [measure_plan(source, engines_folder(), held.images, repeats) for source in plans]
     return comparison(reference, others, held, thresholds)
+
+
+def _plans(bundle_folder: Path | None) -> list[PlanSource]:
+    """What engines were built from, of those that a bundle's files allow. Raises BundleError, EngineError."""
+    if bundle_folder is None:
+        return []
+    sources = plan_sources(load_bundle(bundle_folder))
+    built = [source for source in sources if plan_exists(source.plan_path(engines_folder()))]
+    if not built:
+        raise EngineError(
+            f"{bundle_folder}: no engine was built from it here; build one with: {sources[0].build_command}"
+        )
+    return built
 
 
 def _metadata(path: Path, checkpoint_sha256: str, folder: Path) -> OnnxMetadata:

@@ -6,9 +6,12 @@ They show no patient: the images are of the simulated auscultation, and of grey 
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +31,26 @@ CYCLES_PER_CLASS = 4
 SAMPLE_RATE_HZ = 8000
 """Of the simulation, so that resampling has its part in the images."""
 TOLERANCES = {"fp32": 0.001, "fp16": 0.005, "int8": 0.01}
-"""Precision -> largest admissible difference of a probability from the same file in ONNX Runtime.
+"""Precision -> least admissible difference of a probability from the same file in ONNX Runtime.
 
 Between what other arithmetic changes (no fusion, TF32's 10-bit mantissas: up to 0.004 on the released bundles) and what
 a fault does (one layer's scale a tenth off, an image upside down or a column late: from 0.012);
 tests/test_end_to_end/test_golden_margin.py measures both."""
+MARGIN = 4
+"""Where a network is so delicate that ONNX Runtime itself, computing it another way, differs by more than a quarter of
+that, this many times its difference is admissible."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a ZIP file can hold; the true one would make every file another."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What goes into a bundle."""
+
+    content: bytes
+    """Of `golden.npz`."""
+    tolerance: Mapping[str, float]
+    """ONNX file -> largest admissible difference of a probability."""
 
 
 def golden_images(spec: FeatureSpec) -> NDArray[np.uint8]:
@@ -45,17 +61,35 @@ def golden_images(spec: FeatureSpec) -> NDArray[np.uint8]:
     return np.stack([*simulated, noise, ramp, *(np.full(spec.image_shape, level, np.uint8) for level in (0, 255))])
 
 
-def golden_arrays(network: RespireNetwork, graphs: Sequence[Path], spec: FeatureSpec) -> dict[str, NDArray[np.generic]]:
+def golden_arrays(network: RespireNetwork, graphs: Sequence[Path], spec: FeatureSpec) -> dict[str, NDArray[Any]]:
     """Images, the network's float32 probabilities, and those of each graph under its file name. Raises GraphError.
 
     Probabilities are those of this processor's kernels: another one may give other last digits.
     """
     images = golden_images(spec)
-    arrays: dict[str, NDArray[np.generic]] = {IMAGES: images, REFERENCE: torch_probabilities(network, images)}
+    arrays: dict[str, NDArray[Any]] = {IMAGES: images, REFERENCE: torch_probabilities(network, images)}
     return arrays | {path.name: onnx_probabilities(open_session(path, threads=1), images) for path in graphs}
 
 
-def golden_bytes(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+def tolerances(graphs: Mapping[Path, str], arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """Largest admissible difference for each of `graphs`, a file and its precision; `arrays` are `golden_arrays`."""
+    return {
+        path.name: max(TOLERANCES[precision], _rounded_up(MARGIN * _own_difference(path, arrays)))
+        for path, precision in graphs.items()
+    }
+
+
+def _own_difference(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
+    images = np.asarray(arrays[IMAGES], np.uint8)
+    others = (open_session(path, threads=1, optimised=False), open_session(path))
+    return float(max(np.abs(onnx_probabilities(other, images) - arrays[path.name]).max() for other in others))
+
+
+def _rounded_up(difference: float) -> float:
+    return math.ceil(difference * 1000) / 1000
+
+
+def golden_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A `.npz` file; the same arrays always give the same bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -29,11 +29,18 @@ def torch_probabilities(
     return np.concatenate(parts)
 
 
-def open_session(model: Path | onnx.ModelProto, threads: int = 0) -> onnxruntime.InferenceSession:
-    """A CPU session; `threads` 0 lets ONNX Runtime choose. Raises GraphError where the graph cannot be run."""
+def open_session(
+    model: Path | onnx.ModelProto, threads: int = 0, *, optimised: bool = True
+) -> onnxruntime.InferenceSession:
+    """A CPU session; `threads` 0 lets ONNX Runtime choose. Raises GraphError where the graph cannot be run.
+
+    Not `optimised`, each node is computed as it stands, Q/DQ in floating point.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -14,7 +14,7 @@ import onnx
 from edge.bundle import NORMALISATION, SCHEMA
 from edge.labels import LABELS
 from export.errors import PackError
-from export.golden import GOLDEN_NAME, TOLERANCES
+from export.golden import GOLDEN_NAME, Golden
 from export.graph import batch_of
 from export.onnx_metadata import OnnxMetadata, load_model
 
@@ -61,9 +61,9 @@ def read_packed_file(path: Path) -> PackedFile:
 
 
 def build_manifest(
-    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], metrics: Metrics, golden: bytes
+    files: Sequence[PackedFile], device: str, training_run: Mapping[str, Any], metrics: Metrics, golden: Golden
 ) -> dict[str, Any]:
-    """The manifest of a bundle for `device`, whose golden inputs are the bytes `golden`.
+    """The manifest of a bundle for `device`.
 
     Raises PackError where the parts do not belong together.
     """
@@ -79,9 +79,9 @@ def build_manifest(
         "files": {file.name: _file_entry(file) for file in files},
         "golden": {
             "file": GOLDEN_NAME,
-            "sha256": hashlib.sha256(golden).hexdigest(),
-            "bytes": len(golden),
-            "tolerance": {file.name: TOLERANCES[file.metadata.precision] for file in files},
+            "sha256": hashlib.sha256(golden.content).hexdigest(),
+            "bytes": len(golden.content),
+            "tolerance": dict(golden.tolerance),
         },
         "metrics": merged_metrics(files, metrics),
         "training_run": dict(training_run),

@@ -1,4 +1,4 @@
-"""A network's probabilities, figures and speed on validation images, through PyTorch or ONNX Runtime."""
+"""A network's probabilities, figures and speed on validation images, through PyTorch, ONNX Runtime or TensorRT."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge.engine.plan_source import PlanSource
+from edge.engine.tensorrt import open_tensorrt_engine
 from export.inference import cycle_probabilities, onnx_probabilities, open_session, torch_probabilities
 from export.latency import latency_ms
 from export.onnx_metadata import OnnxMetadata
@@ -74,6 +76,25 @@ def measure_graph(
         precision=metadata.precision,
         activations=metadata.activations,
     )
+
+
+def measure_plan(source: PlanSource, folder: Path, held: Mapping[str, EvaluationImages], repeats: int) -> Measured:
+    """A TensorRT engine that was built on this machine. Raises edge's EngineError where it cannot be opened."""
+    path = source.plan_path(folder)
+    with open_tensorrt_engine(source, folder) as engine:
+        one_image = next(iter(held.values())).images[:1]
+        return Measured(
+            name=f"tensorrt-{source.precision}",
+            probabilities={
+                name: cycle_probabilities(engine.infer(images.images), images.cycle_of_image)
+                for name, images in held.items()
+            },
+            bytes=path.stat().st_size,
+            latency=latency_ms(lambda: engine.infer(one_image), repeats),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            precision=source.precision,
+            activations=source.model.activations,
+        )
 
 
 def entry_from(measured: Measured, reference: Measured, held: Mapping[str, EvaluationImages]) -> dict[str, Any]:

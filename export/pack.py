@@ -24,7 +24,7 @@ from edge.errors import EdgeError
 from edge.profiles import load_profile
 from export.errors import ExportError, PackError
 from export.expectation import expectation
-from export.golden import GOLDEN_NAME, golden_arrays, golden_bytes
+from export.golden import GOLDEN_NAME, Golden, golden_arrays, golden_bytes, tolerances
 from export.manifest import Metrics, PackedFile, build_manifest, manifest_bytes, read_packed_file
 from export.model_card import MODEL_CARD_NAME, model_card
 from export.staging import staged_folder
@@ -68,13 +68,13 @@ def pack(checkpoint_folder: Path, graphs: Sequence[Path], metrics: Metrics, devi
     files = [read_packed_file(path) for path in sorted(graphs, key=lambda path: path.name)]
     _check_checkpoint(files, checkpoint_folder)
     arrays = golden_arrays(network_from_checkpoint(checkpoint), [file.path for file in files], checkpoint.spec)
-    golden = golden_bytes(arrays)
+    golden = Golden(golden_bytes(arrays), tolerances({file.path: file.metadata.precision for file in files}, arrays))
     manifest = build_manifest(files, device, checkpoint.training_run, metrics, golden)
     card = model_card(manifest, describe_network(checkpoint.network))
     with staged_folder(output, marker=MANIFEST_NAME) as folder:
         for file in files:
             (folder / file.name).write_bytes(file.content)
-        (folder / GOLDEN_NAME).write_bytes(golden)
+        (folder / GOLDEN_NAME).write_bytes(golden.content)
         (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
         (folder / MODEL_CARD_NAME).write_text(card, encoding="utf-8")
         (folder / CHECKSUMS_NAME).write_text(checksum_lines(folder), encoding="utf-8")

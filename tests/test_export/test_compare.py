@@ -6,12 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from export import compare
+from export import build_engine, compare, pack
 from export.comparison import text_from_comparison
 from export.onnx_metadata import load_model
 from export.quantize import HALF
 from export.thresholds import Thresholds, objections_to
 from export.variant import U8
+
+TOLERANT = ["--min-agreement", "0.5", "--max-score-drop", "100"]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,44 @@ def test_damaged_graph_gives_exit_code_1_and_says_why(
     arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--repeats", "1"]
     assert compare.main([*arguments, "--onnx", str(tmp_path / "damaged.onnx")]) == 1
     assert "damaged.onnx: agrees in" in capsys.readouterr().out
+
+
+def test_engines_that_were_not_built_here_are_named_with_the_command(
+    checkpoint_folder: Path,
+    icbhi_folder: Path,
+    fp32_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path))
+    bundle = Path(__file__).parents[1] / "golden" / "tiny_bundle"
+    arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--onnx", str(fp32_path)]
+    assert compare.main([*arguments, "--tensorrt", str(bundle)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"python -m export.build_engine --model {bundle} --precision int8" in line
+
+
+def test_an_engine_built_here_gets_its_row(
+    stand_ins: Any,
+    checkpoint_folder: Path,
+    icbhi_folder: Path,
+    graphs: list[Path],
+    comparison_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path / "engines"))
+    bundle, report = tmp_path / "common", tmp_path / "report.json"
+    pack.pack(checkpoint_folder, graphs, pack.read_metrics(comparison_path, None, "common"), "common", bundle)
+    assert build_engine.main(["--model", str(bundle), "--precision", "int8"]) == 0
+    arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--repeats", "2"]
+    arguments += ["--onnx", str(bundle / "int8-s8.onnx"), "--tensorrt", str(bundle), "--report", str(report)]
+    assert compare.main([*arguments, *TOLERANT]) == 0
+    models = json.loads(report.read_text())["models"]
+    # The stand-in runs the same file in ONNX Runtime.
+    assert models["tensorrt-int8"]["figures"] == models["int8-s8.onnx"]["figures"]
+    assert models["tensorrt-int8"]["max_probability_difference"] > 0
 
 
 def test_graph_of_another_checkpoint_is_refused(
