@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from export.half import FLOAT32_PARTS, half_precision
 from export.measure import measure_graph
 from export.onnx_metadata import OnnxMetadata, load_model, write_metadata
 from export.ranges import METHODS, RangeRule, measure_ranges
-from export.staging import staged_file
+from export.staging import scratch_folder, staged_file
 from export.tensorrt_support import check_tensorrt_support
 from export.thresholds import Thresholds, add_thresholds, thresholds_from
 from export.validation import Validation, validation_images
@@ -130,10 +129,10 @@ def release(
 
     Returns the exit code: 1 where one was refused, which then is not written. Raises ExportError.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         measured = [measure_graph(fp32, load_model(fp32)[1], held.images, TIMED_CALLS)]
         for name, model in graphs.items():
-            path = Path(folder) / name
+            path = folder / name
             onnx.save(model, path)
             measured.append(measure_graph(path, load_model(path)[1], held.images, TIMED_CALLS))
     report = comparison(measured[0], measured[1:], held, thresholds)

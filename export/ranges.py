@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+
+from export.staging import scratch_folder
 
 Method = Literal["minmax", "percentile", "entropy"]
 METHODS: dict[Method, CalibrationMethod] = {
@@ -64,12 +64,12 @@ def measure_ranges(model: onnx.ModelProto, images: NDArray[np.uint8], rule: Rang
         {"symmetric": False, "percentile": rule.percentile} if rule.method == "percentile" else {"symmetric": False}
     )
     # The calibrators read and write files and print to stdout.
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        path = Path(folder) / "fp32.onnx"
+    with scratch_folder() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = folder / "fp32.onnx"
         onnx.save(model, path)
         calibrator = create_calibrator(
             path,
-            augmented_model_path=str(Path(folder) / "augmented.onnx"),
+            augmented_model_path=str(folder / "augmented.onnx"),
             calibrate_method=METHODS[rule.method],
             extra_options=options,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,17 @@ def staged_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
     finally:
         for partial in partials:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for what libraries hand over as files, gone when the block ends. Raises ExportError as the others."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="respire-export-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise ExportError(f"{where}: cannot be written ({error}); free space there or set TMPDIR") from error
 
 
 @contextmanager
