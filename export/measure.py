@@ -108,8 +108,8 @@ def entry_from(measured: Measured, reference: Measured, held: Mapping[str, Evalu
         "bytes": measured.bytes,
         "sha256": measured.sha256,
         "latency_ms": dict(measured.latency),
-        "max_probability_difference": float(difference.max()),
-        "mean_probability_difference": float(difference.mean()),
+        "max_probability_difference": float(np.max(difference)),
+        "mean_probability_difference": float(np.mean(difference)),
         "agreement": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
         "figures": {name: figures(images.cycles, measured.probabilities[name]) for name, images in held.items()},
     }
