@@ -8,7 +8,7 @@ import torch
 from edge.signal.spec import COMPACT
 from export import round_checkpoint
 from export.errors import ExportError
-from export.export_onnx import synthetic_images
+from export.golden import golden_images
 from export.inference import torch_probabilities
 from train.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
 
@@ -25,7 +25,7 @@ def test_rounded_checkpoint_is_half_the_size_and_computes_nearly_the_same(
 ) -> None:
     sizes = [(folder / "weights.pt").stat().st_size for folder in (rounded_folder, checkpoint_folder)]
     assert sizes[0] < 0.6 * sizes[1]
-    rounded, images = load_checkpoint(rounded_folder), synthetic_images(COMPACT)
+    rounded, images = load_checkpoint(rounded_folder), golden_images(COMPACT)
     found, expected = (torch_probabilities(network_from_checkpoint(each), images) for each in (rounded, checkpoint))
     assert 0 < np.abs(found - expected).max() < 0.02
     assert rounded.training_run["weights_stored_as"] == "float16"
