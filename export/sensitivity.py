@@ -31,6 +31,8 @@ from export.variant import VARIANTS, Variant, float_layers, quantized_model
 
 IMAGES = 128
 EVERY = "stem and head alone"
+UNCORRECTED = "the same, bias uncorrected"
+"""Without `export.bias_correction`, which every other row has."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
 def sensitivities(
     model: onnx.ModelProto, images: NDArray[np.uint8], variant: Variant, layers: Sequence[str] | None = None
 ) -> Iterator[Sensitivity]:
-    """First with every layer quantised, then one for each of `layers`, by default all. Raises GraphError.
+    """First the two with every layer quantised, then one for each of `layers`, by default all. Raises GraphError.
 
     `images` is uint8 [n, C, H, W].
     """
@@ -81,18 +83,19 @@ def sensitivities(
     kept = [FIRST_CONVOLUTION, *head_layers(model)]
     further = layers or [layer for layer in layer_names(model) if layer not in kept]
     float_layers(variant, model, further)  # refuses a layer that is not there before anything is computed
-    for layer in tqdm([EVERY, *further], desc=variant.file_name, unit="layer", disable=None):
-        left = kept if layer == EVERY else [*kept, layer]
+    for layer in tqdm([EVERY, UNCORRECTED, *further], desc=variant.file_name, unit="layer", disable=None):
+        left = kept if layer in (EVERY, UNCORRECTED) else [*kept, layer]
         quantized = quantized_model(model, ranges, variant, left)
-        correct_bias(quantized, model, images)
+        if layer != UNCORRECTED:
+            correct_bias(quantized, model, images)
         difference = np.abs(onnx_probabilities(open_session(quantized), shown) - expected)
         yield Sensitivity(variant.file_name, layer, float(difference.mean()), float(difference.max()))
 
 
 def text_from_rows(rows: Sequence[Sensitivity]) -> str:
     """For a terminal: the whole first, then the layers by how much they take away."""
-    whole, *layers = rows
-    ordered = [whole, *sorted(layers, key=lambda row: row.mean_difference)]
+    whole, uncorrected, *layers = rows
+    ordered = [whole, uncorrected, *sorted(layers, key=lambda row: row.mean_difference)]
     lines = [f"{'left in float':28}{'mean diff':>12}{'max diff':>12}"]
     lines += [f"{row.left_in_float:28}{row.mean_difference:12.5f}{row.max_difference:12.5f}" for row in ordered]
     return "\n".join([whole.variant, *lines, ""])
