@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.checksums import check_checksums, check_content
+from edge.checksums import MANIFEST_NAME, check_checksums, check_content
 from edge.errors import BundleError
 from edge.labels import LABELS
 from edge.profiles import Profile
 from edge.signal.spec import FeatureSpec
 
-MANIFEST_NAME = "manifest.json"
 SCHEMA = 1
 NORMALISATION = "inside the graph"
 """Where mean and standard deviation are applied; the device feeds the uint8 image as it is."""

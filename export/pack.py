@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import COMMON_MODEL, MANIFEST_NAME, Bundle, load_bundle
-from edge.checksums import CHECKSUMS_NAME, checksum_lines
+from edge.bundle import COMMON_MODEL, Bundle, load_bundle
+from edge.checksums import CHECKSUMS_NAME, MANIFEST_NAME, checksum_lines
 from edge.engine.engine import open_engine
 from edge.engine.golden import load_golden, prove_engine
 from edge.errors import EdgeError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import find_bundle, list_bundles, load_bundle, maybe_other_model_note
+from edge.checksums import CHECKSUMS_NAME, checksum_lines
 from edge.errors import BundleError
 from edge.labels import LABELS
 from edge.profiles import load_profile
@@ -65,6 +67,74 @@ def test_one_changed_byte_is_refused_with_both_sums(tiny_bundle: Path, tmp_path:
     assert listed in message
     assert hashlib.sha256(content).hexdigest() in message
     assert str(folder / "fp32.onnx") in message
+
+
+FILES = ("MODEL_CARD.md", "SHA256SUMS", "fp16.onnx", "golden.npz", "int8-s8.onnx", "int8-u8.onnx", "manifest.json")
+FLIPS = 12
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_bit_in_any_file_of_a_released_bundle_is_refused(
+    repository: Path, tmp_path: Path, name: str
+) -> None:
+    released = repository / "models" / "common"
+    assert sorted(path.name for path in released.iterdir()) == sorted(FILES)
+    for other in FILES:
+        if other != name:
+            (tmp_path / other).symlink_to(released / other)
+    content = (released / name).read_bytes()
+    for position in np.random.default_rng(FILES.index(name)).integers(0, 8 * len(content), FLIPS):
+        changed = bytearray(content)
+        changed[position // 8] ^= 1 << (position % 8)
+        (tmp_path / name).write_bytes(changed)
+        assert name in refusal(tmp_path), f"bit {position}"
+    (tmp_path / name).write_bytes(content)
+    assert load_bundle(tmp_path).model_id == load_bundle(released).model_id
+
+
+@pytest.fixture
+def sealed_bundle(tmp_path: Path, tiny_bundle: Path) -> Path:
+    """The tiny bundle with a card and SHA256SUMS."""
+    folder = tmp_path / "sealed"
+    shutil.copytree(tiny_bundle, folder)
+    (folder / "MODEL_CARD.md").write_text("Research use only.\n")
+    (folder / CHECKSUMS_NAME).write_text(checksum_lines(folder))
+    return folder
+
+
+def test_a_bundle_with_checksums_is_loaded_and_a_further_file_is_nobodys_business(sealed_bundle: Path) -> None:
+    (sealed_bundle / "notes.txt").write_text("of the person who uses it")
+    assert load_bundle(sealed_bundle).golden is not None
+
+
+def test_a_listed_file_that_is_missing_is_named(sealed_bundle: Path) -> None:
+    (sealed_bundle / "MODEL_CARD.md").unlink()
+    assert str(sealed_bundle / "MODEL_CARD.md") in refusal(sealed_bundle)
+
+
+DAMAGED: dict[str, Callable[[str], str]] = {
+    "cut in half": lambda text: text[: len(text) // 2],
+    "without its end": lambda text: text.removesuffix("\n"),
+    "empty": lambda _: "",
+    "without a file": lambda text: "".join(line for line in text.splitlines(True) if "fp32.onnx" not in line),
+    "outside": lambda text: text + f"{'0' * 64}  ../manifest.json\n",
+    "zero": lambda text: text + f"{'0' * 64}  a\0b\n",
+    "not ASCII": lambda text: text + f"{'0' * 64}  gel\N{LATIN SMALL LETTER O WITH DIAERESIS}scht\n",
+}
+
+
+@pytest.mark.parametrize("how", list(DAMAGED))
+def test_damaged_checksums_are_refused(sealed_bundle: Path, how: str) -> None:
+    path = sealed_bundle / CHECKSUMS_NAME
+    path.write_text(DAMAGED[how](path.read_text()), encoding="utf-8")
+    assert f"{path}: is damaged" in refusal(sealed_bundle)
+
+
+def test_what_the_manifest_says_comes_before_the_checksums(sealed_bundle: Path) -> None:
+    manifest = json.loads((sealed_bundle / "manifest.json").read_text())
+    (sealed_bundle / "manifest.json").write_text(json.dumps(manifest | {"feature_fingerprint": "0123456789abcdef"}))
+    assert "0123456789abcdef" in refusal(sealed_bundle)
+    assert COMPACT.fingerprint() in refusal(sealed_bundle)
 
 
 def test_other_features_are_refused_with_both_fingerprints(edited_bundle: EditBundle) -> None:
@@ -128,6 +198,31 @@ def test_a_wrong_manifest_is_refused(
 ) -> None:
     with pytest.raises(BundleError, match=said):
         load_bundle(edited_bundle(change))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"file": "../golden.npz"}, "is not a plain file name"),
+        ({"file": 3}, "plain file name"),
+        ({"bytes": 5}, "5 bytes"),
+        ({"pickle": "x"}, r"unknown keys \['pickle'\]"),
+        ({"tolerance": 0.01}, "tolerance as a number"),
+        ({"tolerance": {"fp32.onnx": "0.01"}}, "tolerance as a number from 0 to 1"),
+        ({"tolerance": {"fp32.onnx": math.inf}}, "each file's tolerance as a number"),
+        ({"tolerance": {"fp32.onnx": math.nan}}, "tolerance as a number from 0 to 1; pack"),
+    ],
+)
+def test_golden_inputs_that_are_not_described_well_are_refused(
+    edited_bundle: EditBundle, entry: dict[str, object], said: str
+) -> None:
+    with pytest.raises(BundleError, match=said):
+        load_bundle(edited_bundle(lambda manifest: manifest["golden"].update(entry)))
+
+
+def test_golden_inputs_without_a_description_are_refused(edited_bundle: EditBundle) -> None:
+    with pytest.raises(BundleError, match="'golden' has no description"):
+        load_bundle(edited_bundle(put("golden", [])))
 
 
 def test_how_a_bundle_was_exported_may_be_told(edited_bundle: EditBundle) -> None:

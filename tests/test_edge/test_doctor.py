@@ -91,7 +91,7 @@ def test_a_flipped_bit_is_found_and_the_other_models_are_still_looked_at(
     assert (ran.code, ran.err) == (2, "")
     broken, good = lines_about("model", ran)
     assert broken.startswith(f"✗ model common: {path}: has sha256 ")
-    assert broken.endswith("to mend it: the file was changed, restore the bundle")
+    assert broken.endswith("to mend it: one of the two was changed, restore the bundle")
     assert good.startswith("✓ model common@"), "in the folder meditron, packed for common"
     assert len(lines_about("golden", ran)) == 1
 
