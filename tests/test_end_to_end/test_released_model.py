@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.bundle import find_bundle, load_bundle
+from edge.checksums import CHECKSUMS_NAME
 from edge.profiles import load_profile
 
 MAX_BUNDLES_BYTES = 45_000_000
@@ -39,12 +40,27 @@ def test_a_released_bundle_is_whole_and_described(repository: Path, name: str) -
     bundle = load_bundle(released)
     assert bundle.device == name
     assert bundle.metrics
+    assert bundle.golden is not None
+    assert set(bundle.golden.tolerance) == set(bundle.files)
+    assert (released / CHECKSUMS_NAME).is_file()
     assert "Research use only" in (released / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_all_released_bundles_together_are_small(repository: Path) -> None:
     files = [path for path in (repository / "models").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= MAX_BUNDLES_BYTES
+    assert [path for path in files if path.suffix == ".engine"] == [], (
+        "an engine runs on the machine that built it alone"
+    )
+
+
+def test_the_doctor_finds_every_released_model_in_order(repository: Path) -> None:
+    command = [sys.executable, "-m", "edge", "doctor", "--engine", "onnx"]
+    ran = subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=100, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    for name in ("common", "littmann3200", "meditron"):
+        model_id = load_bundle(repository / "models" / name).model_id
+        assert f"✓ golden inputs of {model_id}: 20 images through onnxruntime-cpu-" in ran.stdout
 
 
 def test_a_stethoscope_of_its_own_is_heard_by_its_own_model(repository: Path) -> None:
