@@ -83,10 +83,12 @@ def check_python() -> Finding:
 
 def check_package(name: str) -> Finding:
     """The version of a package, which another distribution may provide: onnxruntime is also in onnxruntime-gpu."""
-    providers = metadata.packages_distributions().get(name, [])
-    if not providers:
+    # By its own name first: Python 3.10 does not know what every distribution provides.
+    versions = {each: _maybe_version(each) for each in (name, *metadata.packages_distributions().get(name, ()))}
+    found = [f"{each} {version}" for each, version in versions.items() if version is not None]
+    if not found:
         return Finding(name, False, "is not installed", f"pip install {name}")
-    return Finding(name, True, ", ".join(sorted({f"{each} {metadata.version(each)}" for each in providers})))
+    return Finding(name, True, ", ".join(found))
 
 
 def check_models(options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -102,6 +104,13 @@ def check_models(options: DoctorOptions, environ: Mapping[str, str]) -> Iterator
 
 CHECKS: tuple[Callable[[], Finding], ...] = (check_python, *(partial(check_package, name) for name in PACKAGES))
 """Of the machine, in the order in which they are made; those of the models follow."""
+
+
+def _maybe_version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _folders(options: DoctorOptions, environ: Mapping[str, str]) -> list[Path]:
