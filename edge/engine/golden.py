@@ -82,6 +82,6 @@ def prove_engine(engine: Engine, cases: GoldenCases, what: str) -> GoldenOutcome
         raise EngineError(
             f"{what}: refused, its probabilities of the bundle's {outcome.images} golden inputs differ by up to "
             f"{outcome.max_difference:.3f} from those of the same network in ONNX Runtime ({outcome.tolerance} is "
-            f"allowed, {outcome.changed_decisions} decisions changed); use --engine onnx and report it"
+            f"allowed, {outcome.changed_decisions} decisions changed); use another engine and report it"
         )
     return outcome
