@@ -160,8 +160,11 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
+        nargs="?",
+        const="auto",
         metavar="auto|onnx|tensorrt",
-        help="run the golden inputs of each model through this engine and hold its answers against the model's own",
+        help="run the golden inputs of each model through this engine, auto where none is named, and hold its answers "
+        "against the model's own",
     )
     _add_model_choice(parser, "check only the model that this stethoscope gets; default: every model", required=False)
 
