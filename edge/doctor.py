@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge.bundle import Bundle, find_bundle, list_bundles, load_bundle
+from edge.engine.cuda_memory import BUILD_PYCUDA
 from edge.engine.engine import Engine, open_engine
 from edge.engine.golden import check_golden, load_golden
 from edge.errors import EdgeError
@@ -24,6 +26,11 @@ ALL_IN_ORDER, SOMETHING_BROKEN = 0, 2
 MARKS, PLAIN_MARKS = ("✓", "✗"), ("ok  ", "FAIL")
 """In order and not; the second pair is for outputs that cannot show the first."""
 PACKAGES = ("numpy", "onnxruntime", "soundfile", "sounddevice")
+GPU_PACKAGES = {
+    "tensorrt": "on a Jetson: sudo apt install python3-libnvinfer; elsewhere: pip install tensorrt",
+    "pycuda": BUILD_PYCUDA,
+}
+"""What only TensorRT engines need -> how it is installed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ def doctor(options: DoctorOptions, out: TextIO | None = None, environ: Mapping[s
     if options.device is not None:
         load_profile(options.device)
     in_order = True
-    for finding in chain((check() for check in CHECKS), check_models(options, environ)):
+    gpu_packages = (check_gpu_package(name, needed=options.engine == "tensorrt") for name in GPU_PACKAGES)
+    for finding in chain((check() for check in CHECKS), gpu_packages, check_models(options, environ)):
         in_order &= finding.ok
         print(finding_line(finding, out.encoding), file=out, flush=True)
     return ALL_IN_ORDER if in_order else SOMETHING_BROKEN
@@ -89,6 +97,17 @@ def check_package(name: str) -> Finding:
     if not found:
         return Finding(name, False, "is not installed", f"pip install {name}")
     return Finding(name, True, ", ".join(found))
+
+
+def check_gpu_package(name: str, *, needed: bool) -> Finding:
+    """Of a package that most machines do without; its absence is a fault only where it is `needed`."""
+    if version := _maybe_version(name):
+        return Finding(name, True, f"{name} {version}")
+    if importlib.util.find_spec(name) is not None:
+        return Finding(name, True, "is installed, and does not tell its version")
+    if needed:
+        return Finding(name, False, "is not installed", GPU_PACKAGES[name])
+    return Finding(name, True, "is not installed; only TensorRT engines need it")
 
 
 def check_models(options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -132,13 +151,34 @@ def _check_model(folder: Path, options: DoctorOptions, environ: Mapping[str, str
 def _check_engine(bundle: Bundle, options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
     name, unused = f"engine for {bundle.model_id}", list[str]()
     try:
-        with open_engine(bundle, options.engine or "auto", tell=unused.append, environ=environ) as engine:
-            yield from (finding_from_error(name, EdgeError(note.removeprefix("respire-edge: "))) for note in unused)
-            yield Finding(name, True, f"{engine.name}, from {engine.model.path.name}")
-            if options.engine is not None:
-                yield _golden_finding(engine, bundle)
+        openers = _openers(bundle, options.engine or "auto", unused.append, environ)
     except EdgeError as error:
         yield finding_from_error(name, error)
+        return
+    for open_it in openers:
+        try:
+            with open_it() as engine:
+                yield from (finding_from_error(name, EdgeError(note.removeprefix("respire-edge: "))) for note in unused)
+                yield Finding(name, True, f"{engine.name}, from {engine.model.path.name}")
+                if options.engine is not None:
+                    yield _golden_finding(engine, bundle)
+        except EdgeError as error:
+            yield finding_from_error(name, error)
+
+
+def _openers(
+    bundle: Bundle, engine: str, tell: Callable[[str], None], environ: Mapping[str, str]
+) -> list[Callable[[], Engine]]:
+    """What opens each engine to be looked at: of TensorRT every one that was built, of others the one in use."""
+    if engine != "tensorrt":
+        return [partial(open_engine, bundle, engine, tell=tell, environ=environ)]
+    from edge.engine.plan_source import engines_folder, plan_exists, plan_sources
+    from edge.engine.tensorrt import open_tensorrt_engine
+
+    folder, sources = engines_folder(environ), plan_sources(bundle)
+    # Where none was built, opening the fastest says how it is.
+    built = [source for source in sources if plan_exists(source.plan_path(folder))] or sources[:1]
+    return [partial(open_tensorrt_engine, source, folder) for source in built]
 
 
 def _golden_finding(engine: Engine, bundle: Bundle) -> Finding:

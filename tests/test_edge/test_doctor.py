@@ -33,8 +33,8 @@ def lines_about(subject: str, ran: Any) -> list[str]:
     return [line for line in ran.out.splitlines() if line.startswith(subject, 2)]
 
 
-def build(models_folder: Path) -> None:
-    assert build_engine.main(["--model", str(models_folder / "common"), "--precision", "int8"]) == 0
+def build(models_folder: Path, precision: str = "int8") -> None:
+    assert build_engine.main(["--model", str(models_folder / "common"), "--precision", precision]) == 0
 
 
 def test_a_good_machine_with_a_good_model_is_in_order(run_command: RunCommand, models_folder: Path) -> None:
@@ -114,6 +114,57 @@ def test_tensorrt_that_is_not_there_says_what_to_install(
     (line,) = lines_about("engine", ran)
     assert line.startswith("✗ engine for common@")
     assert "TensorRT's Python module is not installed; to mend it: on a Jetson: sudo apt install" in line
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "pycuda"])
+def test_a_machine_without_tensorrt_is_in_order_until_its_engine_is_asked_for(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    maybe_version = doctor._maybe_version
+    monkeypatch.setattr(doctor, "_maybe_version", lambda each: None if each == name else maybe_version(each))
+    monkeypatch.setitem(sys.modules, name, None)
+    ran = run_command("doctor", "--engine", "onnx")
+    assert ran.code == 0
+    assert f"✓ {name}: is not installed; only TensorRT engines need it" in ran.out.splitlines()
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (2, "")
+    (line,) = lines_about(f"{name}:", ran)
+    assert line.startswith(f"✗ {name}: is not installed; to mend it: ")
+    assert "install" in line.partition("to mend it: ")[2]
+
+
+def test_every_tensorrt_engine_that_was_built_is_proven(
+    run_command: RunCommand, stand_ins: Any, models_folder: Path
+) -> None:
+    for precision in ("int8", "fp16"):
+        build(models_folder, precision)
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (0, "")
+    int8, fp16 = lines_about("golden", ran)
+    assert "through tensorrt-10.3.0-int8" in int8
+    assert "through tensorrt-10.3.0-fp16" in fp16
+    stand_ins.trt.faults.probability_offset = 0.01
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert ran.code == 2
+    int8, fp16 = lines_about("golden", ran)
+    assert int8.startswith("✓ "), "0.02 is allowed"
+    assert fp16.startswith("✗ "), "0.005 is allowed"
+    assert fp16.endswith("--precision fp16 --force")
+
+
+def test_one_broken_tensorrt_engine_does_not_hide_the_other(
+    run_command: RunCommand, stand_ins: Any, models_folder: Path, tmp_path: Path
+) -> None:
+    for precision in ("int8", "fp16"):
+        build(models_folder, precision)
+    plan = plan_source(load_bundle(models_folder / "common"), "int8").plan_path(tmp_path / "engines")
+    plan.write_bytes(plan.read_bytes()[:-1])
+    ran = run_command("doctor", "--engine", "tensorrt")
+    assert (ran.code, ran.err) == (2, "")
+    broken, good = lines_about("engine", ran)
+    assert f"{plan}: has sha256" in broken
+    assert good.endswith("tensorrt-10.3.0-fp16, from fp16.onnx")
+    assert len(lines_about("golden", ran)) == 1
 
 
 def test_tensorrt_without_an_engine_gives_the_command_that_builds_it(run_command: RunCommand, stand_ins: Any) -> None:
