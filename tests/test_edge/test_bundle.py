@@ -70,26 +70,51 @@ def test_one_changed_byte_is_refused_with_both_sums(tiny_bundle: Path, tmp_path:
 
 
 FILES = ("MODEL_CARD.md", "SHA256SUMS", "fp16.onnx", "golden.npz", "int8-s8.onnx", "int8-u8.onnx", "manifest.json")
-FLIPS = 12
+RELEASED = ("common", "littmann3200", "meditron")
+RANDOM_FLIPS = 3
 
 
+def positions_of_bits(size_bytes: int, seed: int) -> list[int]:
+    """One bit of the first, the middle and the last byte, and some anywhere."""
+    generator = np.random.default_rng(seed)
+    chosen = [8 * byte + int(generator.integers(8)) for byte in (0, size_bytes // 2, size_bytes - 1)]
+    return [*chosen, *map(int, generator.integers(0, 8 * size_bytes, RANDOM_FLIPS))]
+
+
+@pytest.mark.parametrize("bundle_name", RELEASED)
 @pytest.mark.parametrize("name", FILES)
 def test_one_flipped_bit_in_any_file_of_a_released_bundle_is_refused(
-    repository: Path, tmp_path: Path, name: str
+    repository: Path, tmp_path: Path, bundle_name: str, name: str
 ) -> None:
-    released = repository / "models" / "common"
+    released = repository / "models" / bundle_name
     assert sorted(path.name for path in released.iterdir()) == sorted(FILES)
     for other in FILES:
         if other != name:
             (tmp_path / other).symlink_to(released / other)
     content = (released / name).read_bytes()
-    for position in np.random.default_rng(FILES.index(name)).integers(0, 8 * len(content), FLIPS):
+    for position in positions_of_bits(len(content), FILES.index(name)):
         changed = bytearray(content)
         changed[position // 8] ^= 1 << (position % 8)
         (tmp_path / name).write_bytes(changed)
         assert name in refusal(tmp_path), f"bit {position}"
     (tmp_path / name).write_bytes(content)
     assert load_bundle(tmp_path).model_id == load_bundle(released).model_id
+
+
+def test_every_released_bundle_is_flipped(repository: Path) -> None:
+    assert sorted(path.name for path in (repository / "models").iterdir() if path.is_dir()) == sorted(RELEASED)
+
+
+def test_a_released_bundle_without_checksums_is_still_held_to_its_manifest(repository: Path, tmp_path: Path) -> None:
+    released = repository / "models" / "common"
+    for name in set(FILES) - {CHECKSUMS_NAME}:
+        (tmp_path / name).symlink_to(released / name)
+    assert load_bundle(tmp_path).model_id == load_bundle(released).model_id
+    content = bytearray((released / "fp16.onnx").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "fp16.onnx").unlink()
+    (tmp_path / "fp16.onnx").write_bytes(content)
+    assert "manifest.json says" in refusal(tmp_path)
 
 
 @pytest.fixture
