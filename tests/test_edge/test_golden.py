@@ -112,6 +112,26 @@ def test_a_damaged_archive_is_named(bundle: Bundle, tmp_path: Path, damage: Call
     assert message.endswith("; pack the bundle again")
 
 
+def test_a_flipped_bit_that_the_hash_missed_is_an_error_or_a_refusal(bundle: Bundle, tmp_path: Path) -> None:
+    assert bundle.golden is not None
+    path, content = tmp_path / "golden.npz", bundle.golden.path.read_bytes()
+    refused = 0
+    for position in np.random.default_rng(0).integers(0, 8 * len(content), 300):
+        damaged = bytearray(content)
+        damaged[position // 8] ^= 1 << (position % 8)
+        path.write_bytes(damaged)
+        try:
+            load_golden(with_golden(bundle, path), NAME)
+        except BundleError:
+            refused += 1
+    assert refused > 20
+
+
+def test_one_array_instead_of_an_archive_is_refused(bundle: Bundle, arrays: Arrays, tmp_path: Path) -> None:
+    np.save(tmp_path / "golden.npy", arrays["images"])
+    assert "its golden inputs cannot be read" in refusal(with_golden(bundle, tmp_path / "golden.npy"))
+
+
 def test_an_archive_that_went_away_is_named(bundle: Bundle, tmp_path: Path) -> None:
     assert str(tmp_path / "gone.npz") in refusal(with_golden(bundle, tmp_path / "gone.npz"))
 
@@ -130,6 +150,14 @@ def test_an_archive_that_went_away_is_named(bundle: Bundle, tmp_path: Path) -> N
             lambda arrays: arrays.update(images=arrays["images"][..., :-1]),
             "holds images uint8 [16, 1, 64, 218] of other features",
             id="narrow images",
+        ),
+        pytest.param(
+            lambda arrays: arrays.update({name: array[:0] for name, array in arrays.items()}),
+            "holds images uint8 [0, 1, 64, 219]",
+            id="none at all",
+        ),
+        pytest.param(
+            lambda arrays: arrays.update({NAME: arrays[NAME].astype(str)}), "holds no probabilities", id="text"
         ),
         pytest.param(
             lambda arrays: arrays.update({NAME: arrays[NAME][1:]}),
