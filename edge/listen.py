@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import AudioSource, open_source
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
+from edge.events import Event
 from edge.live_view import LiveView, Session
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import load_profile
 from edge.results import STANDARD_OUTPUT, Result, open_writer
 from edge.stopping import stop_requests
 from edge.terminal import Screen, is_terminal
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,11 @@ class ListenOptions:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Who is told of every block and every result."""
+    """Who is told of every block, every result and every event."""
 
     on_block: list[Callable[[AudioBlock], None]] = field(default_factory=list)
     on_result: list[Callable[[Result], None]] = field(default_factory=list)
+    on_event: list[Callable[[Event], None]] = field(default_factory=list)
 
 
 def listen(options: ListenOptions) -> int:
@@ -63,18 +68,18 @@ def listen(options: ListenOptions) -> int:
 
 def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Callable[[], bool]) -> None:
     for block in source.blocks():
-        _tell(pipeline.push(block), outputs)
-        for on_block in outputs.on_block:
-            on_block(block)
+        _tell(outputs.on_event, block.events)
+        _tell(outputs.on_result, pipeline.push(block))
+        _tell(outputs.on_block, [block])
         if stopping():
             break
-    _tell(pipeline.finish(), outputs)
+    _tell(outputs.on_result, pipeline.finish())
 
 
-def _tell(results: Iterable[Result], outputs: Outputs) -> None:
-    for result in results:
-        for on_result in outputs.on_result:
-            on_result(result)
+def _tell(listeners: Sequence[Callable[[Told], None]], news: Iterable[Told]) -> None:
+    for piece in news:
+        for listener in listeners:
+            listener(piece)
 
 
 def _session(classifier: Classifier, source: AudioSource) -> Session:
@@ -95,7 +100,9 @@ def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Ou
     outputs = Outputs()
     viewed = is_terminal(sys.stdout) and output != STANDARD_OUTPUT
     if output is not None or not viewed:
-        outputs.on_result.append(opened.enter_context(open_writer(output or STANDARD_OUTPUT)).write)
+        writer = opened.enter_context(open_writer(output or STANDARD_OUTPUT))
+        outputs.on_result.append(writer.write)
+        outputs.on_event.append(writer.write_event)
     if viewed:
         view = LiveView(session, opened.enter_context(Screen(sys.stdout)))
         outputs.on_result.append(view.show_result)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.annotations import Cycle
 from edge.audio.block import AudioBlock
-from edge.audio.recording import Recording
 from edge.bundle import Bundle
 from edge.decision import decide
 from edge.engine.engine import Engine
-from edge.errors import AnnotationError, UsageError
+from edge.errors import UsageError
 from edge.faults import FaultCounts, FaultTrace, count_faults, extend_trace, trace_from
 from edge.labels import LABELS
 from edge.profiles import Profile
 from edge.quality import judge_quality
 from edge.results import Result
-from edge.signal.conditioning import condition, condition_recording, design_conditioner, finish_conditioning
+from edge.signal.conditioning import condition, design_conditioner, finish_conditioning
 from edge.signal.image import image_from_window
 from edge.signal.spec import FeatureSpec
-from edge.signal.windows import Slider, Window, finish_sliding, slide, windows_from_cycle
+from edge.signal.windows import Slider, Window, finish_sliding, slide
 
 Float32 = NDArray[np.float32]
 
@@ -132,27 +130,6 @@ class Pipeline:
         sound = window.samples[: window.sound_samples]
         faults = count_faults(self._trace, start_s, end_s)
         return self._classifier.classify(self._source, Stretch(start_s, end_s, sound, [window.samples], faults))
-
-
-def results_from_cycles(
-    classifier: Classifier, source: str, recording: Recording, cycles: Sequence[Cycle]
-) -> Iterator[Result]:
-    """One result for each annotated cycle, cut from the conditioned recording; long ones average their windows.
-
-    Raises AnnotationError for a cycle that holds no sample of the sound, and EngineError.
-    """
-    spec = classifier.bundle.spec
-    sound = condition_recording(recording.samples, recording.sample_rate_hz, spec)
-    everything = AudioBlock(recording.samples, 0, recording.invalid_at, recording.clipped_at)
-    trace = extend_trace(FaultTrace(recording.sample_rate_hz), everything)
-    for index, cycle in enumerate(cycles):
-        cut = sound[round(cycle.start_s * spec.sample_rate_hz) : round(cycle.end_s * spec.sample_rate_hz)]
-        if cut.size == 0:
-            span = f"{cycle.start_s} s to {cycle.end_s} s"
-            raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
-        faults = count_faults(trace, cycle.start_s, cycle.end_s)
-        stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, spec), faults)
-        yield replace(classifier.classify(source, stretch), cycle=index, annotated=cycle.label)
 
 
 def _without_long_gaps(block: AudioBlock) -> Iterator[AudioBlock]:

@@ -1,4 +1,7 @@
-"""What is said about a stretch of sound, and how it is written, JSON Lines or CSV. Fields are added, never changed."""
+"""What is said about a stretch of sound, and how it is written, JSON Lines or CSV. Fields are added, never changed.
+
+A line of JSON says in `record` what it holds: `result` or `event`. CSV holds results alone; its events lie beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import IO, Any, Protocol
 
 from edge.errors import OutputError
+from edge.events import Event
 from edge.labels import LABELS
+from edge.private_file import open_private
 from edge.quality import Quality
 
 SCHEMA = 1
 INTENDED_USE = "research"
 STANDARD_OUTPUT = "-"
 FORMATS = (".jsonl", ".csv")
+EVENTS_SUFFIX = ".events.jsonl"
+"""Of the file that holds the events beside a CSV file."""
 
 CSV_FIELDS = (
     "schema", "source", "device", "start_s", "end_s", "label", *LABELS, "quality_ok", "quality_reasons",
@@ -53,6 +60,7 @@ def record_from_result(result: Result) -> dict[str, Any]:
     """The JSON object of a result: times to a tenth of a millisecond, probabilities to four decimals."""
     record = {
         "schema": SCHEMA,
+        "record": "result",
         "source": result.source,
         "device": result.device,
         "start_s": round(result.start_s, 4),
@@ -70,31 +78,55 @@ def record_from_result(result: Result) -> dict[str, Any]:
     return record
 
 
+def record_from_event(event: Event) -> dict[str, Any]:
+    """The JSON object of an event: times to a tenth of a millisecond, the event's own fields after those of all."""
+    record = {
+        "schema": SCHEMA,
+        "record": "event",
+        "event": event.name,
+        "source": event.source,
+        "start_s": round(event.start_s, 4),
+        "end_s": round(event.end_s, 4),
+    }
+    return {**record, **event.fields, "intended_use": INTENDED_USE}
+
+
 class ResultWriter(Protocol):
-    """Takes results one by one; each is on its way to the reader when `write` returns."""
+    """Takes results and events one by one; each is on its way to the reader when `write` returns."""
 
     def write(self, result: Result) -> None:
         """Write one result. Raises OutputError where it cannot be; BrokenPipeError where nobody reads any more."""
+
+    def write_event(self, event: Event) -> None:
+        """Write one event. Raises as `write` does."""
 
 
 class JsonLinesWriter:
     """One JSON object a line."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
+        self._write(record_from_result(result))
+
+    def write_event(self, event: Event) -> None:
+        """Write one event and flush it."""
+        self._write(record_from_event(event))
+
+    def _write(self, record: Mapping[str, Any]) -> None:
         with _failures_named(self._stream):
-            self._stream.write(json.dumps(record_from_result(result), allow_nan=False) + "\n")
+            self._stream.write(json.dumps(record, allow_nan=False) + "\n")
             self._stream.flush()
 
 
 class CsvWriter:
-    """One row a result under a header row; a value that does not apply is empty."""
+    """One row a result under a header row; a value that does not apply is empty. Events go to a writer of their own."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str], events: JsonLinesWriter) -> None:
         self._stream = stream
+        self._events = events
         self._rows = csv.DictWriter(stream, CSV_FIELDS, restval="", lineterminator="\n")
         with _failures_named(stream):
             self._rows.writeheader()
@@ -106,12 +138,17 @@ class CsvWriter:
             self._rows.writerow(_row_from_record(record_from_result(result)))
             self._stream.flush()
 
+    def write_event(self, event: Event) -> None:
+        """Write one event, as JSON, and flush it."""
+        self._events.write_event(event)
+
 
 @contextmanager
 def open_writer(target: str) -> Iterator[ResultWriter]:
     """A writer to the file `target`, in the format that its ending names, or of JSON Lines to standard output for "-".
 
-    An existing file is replaced. Raises OutputError where the ending is unknown or the file cannot be written.
+    The events beside `NAME.csv` go to `NAME.events.jsonl`. An existing file is replaced; only its owner may read it.
+    Raises OutputError where the ending is unknown or the file cannot be written.
     """
     if target == STANDARD_OUTPUT:
         yield JsonLinesWriter(sys.stdout)
@@ -119,19 +156,29 @@ def open_writer(target: str) -> Iterator[ResultWriter]:
     path = Path(target)
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"{path}: results are written as {' or '.join(FORMATS)}; choose a name that ends so")
+    with _open_output(path) as stream:
+        if path.suffix.lower() != ".csv":
+            yield JsonLinesWriter(stream)
+            return
+        with _open_output(path.with_suffix(EVENTS_SUFFIX)) as events:
+            yield CsvWriter(stream, JsonLinesWriter(events))
+
+
+@contextmanager
+def _open_output(path: Path) -> Iterator[IO[str]]:
     try:
-        stream = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        stream = open_private(path, "w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     try:
-        yield CsvWriter(stream) if path.suffix.lower() == ".csv" else JsonLinesWriter(stream)
+        yield stream
     finally:
         with suppress(OSError):  # each write was flushed, and has already said what failed
             stream.close()
 
 
 @contextmanager
-def _failures_named(stream: TextIO) -> Iterator[None]:
+def _failures_named(stream: IO[str]) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
@@ -145,7 +192,7 @@ def _record_from_reason(reason: Any) -> dict[str, Any]:
 
 
 def _row_from_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {key: value for key, value in record.items() if key not in ("probabilities", "quality")}
+    flat = {key: value for key, value in record.items() if key not in ("record", "probabilities", "quality")}
     reasons = " ".join(reason["name"] for reason in record["quality"]["reasons"])
     return {
         **flat,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edge.annotated_cycles import results_from_cycles
 from edge.annotations import annotations_beside, check_within, read_annotations
 from edge.audio.recording import RecordingSource, read_recording
 from edge.bundle import Bundle, find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.errors import InputError, ProfileError, RecordingError
-from edge.pipeline import Classifier, Pipeline, results_from_cycles, slider_from_hop
+from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
 from edge.recording_list import list_recordings
 from edge.results import STANDARD_OUTPUT, open_writer

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.events import Event
+
 Float32 = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
@@ -31,6 +33,8 @@ class AudioBlock:
     """Positions in `samples` that were NaN or infinite and are 0 here."""
     clipped_at: Positions = field(default_factory=no_positions)
     """Positions in `samples` where at least one channel stood at full scale."""
+    events: tuple[Event, ...] = ()
+    """What happened to the source since the block before; a block may hold events and no samples."""
 
 
 def block_from_channels(channels: Float32, lost_samples: int = 0) -> AudioBlock:

@@ -27,7 +27,7 @@ def test_each_make_target_exists(repository: Path) -> None:
 
 
 def test_each_respire_edge_command_parses(repository: Path) -> None:
-    from edge.cli import build_parser
+    from edge.command_line import build_parser
 
     commands = [command[1:] for command in commands_of(repository) if command[0] == "respire-edge"]
     assert {command[0] for command in commands} == {"listen", "score", "devices", "doctor"}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.cli import build_parser
+from edge.command_line import build_parser
 
 Breathing = Callable[..., NDArray[np.float32]]
 RunCommand = Callable[..., Any]
@@ -64,7 +64,7 @@ def test_a_microphone_and_real_time_are_the_defaults() -> None:
 
 def test_the_parser_waits_for_no_library() -> None:
     code = (
-        "import sys, edge.cli; edge.cli.build_parser(); print({'numpy', 'onnxruntime', 'soundfile'} & set(sys.modules))"
+        "import sys, edge.cli as c; c.build_parser(); print({'numpy', 'onnxruntime', 'soundfile'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout == "set()\n"

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge.annotated_cycles import results_from_cycles
 from edge.annotations import Cycle
 from edge.audio.block import AudioBlock, block_from_channels
 from edge.audio.recording import Recording
 from edge.errors import AnnotationError, UsageError
-from edge.pipeline import GAP_PIECE_SAMPLES, Classifier, Pipeline, results_from_cycles, slider_from_hop
+from edge.pipeline import GAP_PIECE_SAMPLES, Classifier, Pipeline, slider_from_hop
 from edge.results import Result
 from edge.signal.conditioning import condition_recording
 from edge.signal.image import image_from_window

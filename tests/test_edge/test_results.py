@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import OutputError
+from edge.events import Event
 from edge.quality import Quality, Reason
 from edge.results import CSV_FIELDS, CsvWriter, JsonLinesWriter, Result, open_writer
 
@@ -47,7 +48,8 @@ def test_a_result_is_the_line_of_the_contract() -> None:
     stream = io.StringIO()
     JsonLinesWriter(stream).write(RESULT)
     assert stream.getvalue() == (
-        '{"schema": 1, "source": "a.wav", "device": "littmann3200", "start_s": 12.0, "end_s": 19.0, "label": "wheeze", '
+        '{"schema": 1, "record": "result", "source": "a.wav", "device": "littmann3200", '
+        '"start_s": 12.0, "end_s": 19.0, "label": "wheeze", '
         '"probabilities": {"normal": 0.08, "crackle": 0.05, "wheeze": 0.81, "both": 0.06}, '
         '"quality": {"ok": true, "reasons": []}, "model": "common@1f0c", "engine": "onnxruntime-cpu-int8", '
         '"latency_ms": 6.1, "intended_use": "research"}\n'
@@ -72,7 +74,7 @@ def test_an_unfit_cycle_has_no_label_but_its_reasons_and_annotation() -> None:
 
 def test_csv_holds_the_same_in_a_row() -> None:
     stream = io.StringIO()
-    writer = CsvWriter(stream)
+    writer = CsvWriter(stream, JsonLinesWriter(io.StringIO()))
     writer.write(RESULT)
     writer.write(UNFIT)
     fit, unfit = csv.DictReader(io.StringIO(stream.getvalue()))
@@ -84,6 +86,42 @@ def test_csv_holds_the_same_in_a_row() -> None:
         'b "2".wav', "", "false", "clipping gap",
     )  # fmt: skip
     assert (unfit["cycle"], unfit["annotated"], unfit["intended_use"]) == ("3", "both", "research")
+
+
+LOST = Event("source-lost", "mic:Line", 12.34567, 14.0, {"attempt": 2})
+
+
+def test_an_event_is_a_line_of_its_own_kind() -> None:
+    stream = io.StringIO()
+    writer = JsonLinesWriter(stream)
+    writer.write(RESULT)
+    writer.write_event(LOST)
+    result, event = map(json.loads, stream.getvalue().splitlines())
+    assert (result["record"], event["record"]) == ("result", "event")
+    assert {key: event[key] for key in ("event", "source", "start_s", "end_s", "attempt")} == {
+        "event": "source-lost", "source": "mic:Line", "start_s": 12.3457, "end_s": 14.0, "attempt": 2,
+    }  # fmt: skip
+
+
+def test_events_lie_beside_a_csv_file(tmp_path: Path) -> None:
+    with open_writer(str(tmp_path / "out.csv")) as writer:
+        writer.write(RESULT)
+        writer.write_event(LOST)
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
+    assert json.loads((tmp_path / "out.events.jsonl").read_text())["event"] == "source-lost"
+
+
+def test_only_the_owner_may_read_what_was_written(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").touch(mode=0o644)
+    previous = os.umask(0)
+    try:
+        with open_writer(str(tmp_path / "out.csv")):
+            pass
+    finally:
+        os.umask(previous)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "out.csv": 0o600, "out.events.jsonl": 0o600,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])

@@ -1,0 +1,111 @@
+"""What may be typed after `respire-edge`, and what `--help` says about it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import NoReturn
+
+SETUP_FAILED = 2
+
+DESCRIPTION = """\
+Classify breath sounds (normal, crackle, wheeze, both) beside a digital stethoscope, without a network.
+
+RESEARCH USE ONLY: this is not a medical device; do not use it to diagnose or treat.
+No vendor's radio link is supported: a stethoscope's name chooses its acoustic profile and its model, and the sound
+comes through a sound card or from a file.
+"""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors take one line, like every other error of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave."""
+        self.exit(SETUP_FAILED, f"respire-edge: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = OneLineParser(
+        prog="respire-edge", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_listen(commands.add_parser("listen", help="classify a live sound, a file or the demo as it sounds"))
+    _add_score(commands.add_parser("score", help="classify recordings, as fast as the machine can"))
+    commands.add_parser("devices", help="list the sound inputs and the known stethoscopes")
+    _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
+    return parser
+
+
+def _add_listen(parser: argparse.ArgumentParser) -> None:
+    _add_model_choice(parser, "stethoscope, such as littmann3200; `respire-edge devices` lists them")
+    parser.add_argument(
+        "--source",
+        default="mic",
+        metavar="mic|mic:NAME|FILE|demo",
+        help="default input, input with NAME in its name, WAV or FLAC file, or simulated auscultation; default: mic",
+    )
+    parser.add_argument("--engine", default="auto", metavar="auto|onnx|tensorrt", help="default: auto")
+    parser.add_argument(
+        "--hop", type=_positive, default=1.0, metavar="SECONDS", help="from result to result; default: 1"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE|-", help="write results to FILE (.jsonl or .csv), or as JSON Lines to standard output"
+    )
+    parser.add_argument(
+        "--no-realtime", dest="realtime", action="store_false", help="take a file or the demo as fast as possible"
+    )
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="WAV or FLAC file, or a folder of them")
+    _add_model_choice(parser, "stethoscope, or `auto`: by the end of each ICBHI file name, such as _Litt3200.wav")
+    parser.add_argument(
+        "--cycles",
+        action="store_true",
+        help="one result for each breathing cycle of the ICBHI annotation (.txt) beside a recording, and their score",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write results to FILE (.jsonl or .csv); default: JSON Lines to standard output",
+    )
+    parser.add_argument(
+        "--hop", type=_positive, metavar="SECONDS", help="from window to window; default: half a window"
+    )
+    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="recordings at a time; default: 1")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        nargs="?",
+        const="auto",
+        metavar="auto|onnx|tensorrt",
+        help="run the golden inputs of each model through this engine, auto where none is named, and hold its answers "
+        "against the model's own",
+    )
+    _add_model_choice(parser, "check only the model that this stethoscope gets; default: every model", required=False)
+
+
+def _add_model_choice(parser: argparse.ArgumentParser, device_help: str, *, required: bool = True) -> None:
+    parser.add_argument("--device", required=required, metavar="NAME", help=device_help)
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="a bundle, or a folder of bundles; default: the ones that come along"
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return value
