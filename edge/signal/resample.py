@@ -136,7 +136,7 @@ def _filter_groups(samples: Float32, phase: int, count: int, design: Resampler) 
     Silence before and after completes the first and the last group; only outputs that are not wanted look at it.
     """
     parts, inputs, outputs = design.group.shape
-    skipped = phase * int(pow(design.step_down, -1, design.step_up)) % design.step_up
+    skipped = phase * pow(design.step_down, -1, design.step_up) % design.step_up
     lead = (design.step_down * skipped - phase) // design.step_up
     groups = -(-(skipped + count) // outputs)
     padded = np.zeros((groups + parts - 1) * inputs, np.float32)
@@ -146,7 +146,7 @@ def _filter_groups(samples: Float32, phase: int, count: int, design: Resampler) 
     filtered = rows[:groups] @ design.group[0]
     for part in range(1, parts):
         filtered += rows[part : part + groups] @ design.group[part]
-    return filtered.ravel()[skipped : skipped + count]
+    return np.asarray(filtered.ravel()[skipped : skipped + count])
 
 
 def _filter_one_by_one(samples: Float32, phase: int, count: int, design: Resampler) -> Float32:
