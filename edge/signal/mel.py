@@ -58,12 +58,22 @@ def hann_window(length: int) -> NDArray[np.float64]:
 @lru_cache(maxsize=8)
 def mel_filterbank(spec: FeatureSpec) -> Float32:
     """Triangular bands of equal area, float32 [n_mels, 1 + n_fft / 2] (Slaney's Auditory Toolbox, as in librosa)."""
-    edges_mel = np.linspace(_mel_from_hz(spec.mel_low_hz), _mel_from_hz(spec.mel_high_hz), spec.n_mels + 2)
-    edges_hz = _hz_from_mel(np.asarray(edges_mel, np.float64))
+    edges_hz = _band_edges_hz(spec)
     bins_hz = np.arange(1 + spec.n_fft // 2) * spec.sample_rate_hz / spec.n_fft
     low, centre, high = edges_hz[:-2, np.newaxis], edges_hz[1:-1, np.newaxis], edges_hz[2:, np.newaxis]
     triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
     return np.asarray(np.maximum(triangles, 0) * 2 / (high - low), dtype=np.float32)
+
+
+def band_centres_hz(spec: FeatureSpec) -> NDArray[np.float64]:
+    """The frequency that each mel band peaks at, float64 [n_mels], lowest band first."""
+    return _band_edges_hz(spec)[1:-1]
+
+
+def _band_edges_hz(spec: FeatureSpec) -> NDArray[np.float64]:
+    """Where the bands' triangles begin, peak and end, float64 [n_mels + 2]."""
+    edges_mel = np.linspace(_mel_from_hz(spec.mel_low_hz), _mel_from_hz(spec.mel_high_hz), spec.n_mels + 2)
+    return _hz_from_mel(np.asarray(edges_mel, np.float64))
 
 
 BREAK_HZ = 1000.0
