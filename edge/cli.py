@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from edge.command_line import SETUP_FAILED, build_parser
 from edge.errors import EdgeError, InputError
+
+if TYPE_CHECKING:
+    from edge.listen import Kept
 
 DONE, SOME_NOT_SCORED = 0, 1
 INTERRUPTED = 130
@@ -62,8 +66,23 @@ def _listen(arguments: argparse.Namespace) -> int:
         hop_s=arguments.hop,
         output=arguments.output,
         realtime=arguments.realtime,
+        kept=_maybe_kept(arguments),
     )
     return listen(options)
+
+
+def _maybe_kept(arguments: argparse.Namespace) -> Kept | None:
+    if arguments.record is None:
+        return None
+    from edge.listen import Kept
+    from edge.retention import GIGABYTE, Retention
+
+    retention = Retention(
+        max_age_days=arguments.record_max_age,
+        max_bytes=round(arguments.record_max_size * GIGABYTE),
+        min_free_bytes=round(arguments.record_min_free * GIGABYTE),
+    )
+    return Kept(arguments.record, retention)
 
 
 def _score(arguments: argparse.Namespace) -> int:

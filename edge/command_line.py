@@ -57,6 +57,38 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-realtime", dest="realtime", action="store_false", help="take a file or the demo as fast as possible"
     )
+    _add_recording(parser)
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="also keep the sound in DIR, as WAV files with the results beside them as JSON; default: nothing is kept. "
+        "A microphone on a chest hears voices too: ask before you record, and guard DIR as health data",
+    )
+    parser.add_argument(
+        "--record-max-age",
+        type=_positive,
+        default=7.0,
+        metavar="DAYS",
+        help="recordings in DIR that are older are deleted; default: 7",
+    )
+    parser.add_argument(
+        "--record-max-size",
+        type=_positive,
+        default=8.0,
+        metavar="GB",
+        help="where all recordings in DIR would exceed it, the oldest are deleted; default: 8",
+    )
+    parser.add_argument(
+        "--record-min-free",
+        type=_positive,
+        default=0.5,
+        metavar="GB",
+        help="recording stops, and listening goes on, where less is free on the disk; default: 0.5",
+    )
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:

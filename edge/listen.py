@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -19,11 +20,22 @@ from edge.events import Event
 from edge.live_view import LiveView, Session
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import load_profile
+from edge.recorded_file import RecordingSession
+from edge.recorder import Recorder, Stream, open_recorder
 from edge.results import STANDARD_OUTPUT, Result, open_writer
+from edge.retention import Retention
 from edge.stopping import stop_requests
 from edge.terminal import Screen, is_terminal
 
 Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What remains of the sound afterwards."""
+
+    folder: Path
+    retention: Retention
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class ListenOptions:
     output: str | None
     """A file, "-" for standard output, or None: a live view on a terminal, else standard output."""
     realtime: bool
+    kept: Kept | None = None
+    """None: the sound is not kept."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,12 @@ class Outputs:
     on_block: list[Callable[[AudioBlock], None]] = field(default_factory=list)
     on_result: list[Callable[[Result], None]] = field(default_factory=list)
     on_event: list[Callable[[Event], None]] = field(default_factory=list)
+
+    def add_recorder(self, recorder: Recorder) -> None:
+        """Tell it everything, too."""
+        self.on_block.append(recorder.take_block)
+        self.on_result.append(recorder.take_result)
+        self.on_event.append(recorder.take_event)
 
 
 def listen(options: ListenOptions) -> int:
@@ -61,6 +81,9 @@ def listen(options: ListenOptions) -> int:
         source = opened.enter_context(open_source(options.source, realtime=options.realtime))
         classifier = Classifier(profile, bundle, engine)
         outputs = _open_outputs(options.output, _session(classifier, source), opened)
+        if options.kept is not None:
+            recorder = _open_recorder(options.kept, options.realtime, classifier, source, outputs.on_event)
+            outputs.add_recorder(opened.enter_context(recorder))
         stopping = opened.enter_context(stop_requests())
         _run(source, Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s), outputs, stopping)
     return 0
@@ -108,3 +131,18 @@ def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Ou
         outputs.on_result.append(view.show_result)
         outputs.on_block.append(view.show_block)
     return outputs
+
+
+def _open_recorder(
+    kept: Kept, live: bool, classifier: Classifier, source: AudioSource, on_event: Sequence[Callable[[Event], None]]
+) -> Recorder:
+    session = RecordingSession(
+        session_id=secrets.token_hex(8),
+        device=classifier.profile.name,
+        model=classifier.bundle.model_id,
+        engine=classifier.engine.name,
+        sample_rate_hz=source.sample_rate_hz,
+        simulated=bool(source.sections),
+    )
+    stream = Stream(source.name, source.sample_rate_hz, live)
+    return open_recorder(kept.folder, kept.retention, session, stream, lambda event: _tell(on_event, [event]))
