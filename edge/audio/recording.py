@@ -24,12 +24,19 @@ PACED_BLOCK_S = 0.25
 """Short enough for a live view."""
 BLOCK_S = 2.0
 """Measured: conditioning costs a sixth a second of sound of what it costs in blocks of 0.25 s."""
+FIRST_BYTES = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
+"""Looked at first, so that only these formats' code in libsndfile ever meets a file."""
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
 """As libsndfile names them: the lossless ones that stethoscopes and recorders write."""
+ENCODINGS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+"""As libsndfile names them; a WAV file may hold a dozen others, which have lost what crackles are made of."""
+MAX_DURATION_S = 48 * 3600.0
+"""Two nights and a day. A FLAC file of one megabyte can announce years."""
 MIN_SAMPLE_RATE_HZ = 4000
 """The rate of the features, and of the slowest stethoscope among the ICBHI recordings."""
 MAX_SAMPLE_RATE_HZ = 48000
 """The usual highest rate of a sound card; `edge/signal` is specified up to here."""
+NOT_KNOWN = "not a WAV or FLAC file; convert it to one, for example with ffmpeg"
 UNKNOWN_FRAMES = 2**63 - 1
 """libsndfile's length of a FLAC stream whose header was never finished."""
 
@@ -89,14 +96,15 @@ class RecordingSource(AudioSource):
         block_s = BLOCK_S if self._pace is None else PACED_BLOCK_S
         block_frames = min(round(block_s * self.sample_rate_hz), MAX_BLOCK_VALUES // self._file.channels)
         read_frames = 0
-        while True:
+        while read_frames < self._file.frames:
             try:
                 channels = self._file.read(block_frames, dtype="float32", always_2d=True)
             except SoundFileError as error:
                 read_s = read_frames / self.sample_rate_hz
                 raise RecordingError(f"{self._path}: damaged after {read_s:.1f} s ({error}); copy it again") from error
             if len(channels) == 0:
-                return
+                read_s = read_frames / self.sample_rate_hz
+                raise RecordingError(f"{self._path}: ended after {read_s:.1f} s, before its end; copy it again")
             read_frames += len(channels)
             yield block_from_channels(channels)
 
@@ -111,9 +119,13 @@ def _check_file(path: Path) -> None:
         if path.stat().st_size == 0:
             raise RecordingError(f"{path}: empty (0 bytes); record or copy it again")
         with path.open("rb") as file:
+            known = file.read(4) in FIRST_BYTES
+            file.seek(0)
             missing_share = missing_sound_share(file)
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if not known:
+        raise RecordingError(f"{path}: {NOT_KNOWN}")
     if missing_share > 0:
         raise RecordingError(f"{path}: cut off, the last {missing_share:.1%} of its sound is missing; copy it again")
 
@@ -128,13 +140,15 @@ def _open(path: Path) -> SoundFile:
     try:
         return SoundFile(path, mode="r")
     except (SoundFileError, TypeError) as error:
-        raise RecordingError(f"{path}: not a WAV or FLAC file; convert it to one, for example with ffmpeg") from error
+        raise RecordingError(f"{path}: {NOT_KNOWN}") from error
 
 
 def _check_sound(path: Path, file: SoundFile) -> None:
     """Raise RecordingError unless an opened file holds sound that can be used, whole."""
-    if file.format not in FORMATS:
-        raise RecordingError(f"{path}: {file.format} sound; convert it to WAV or FLAC, for example with ffmpeg")
+    if file.format not in FORMATS or file.subtype not in ENCODINGS:
+        raise RecordingError(
+            f"{path}: {file.subtype} sound in a {file.format} file; convert it to PCM, for example with ffmpeg"
+        )
     if not MIN_SAMPLE_RATE_HZ <= file.samplerate <= MAX_SAMPLE_RATE_HZ:
         raise RecordingError(
             f"{path}: sample rate {file.samplerate} Hz is outside {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz; "
@@ -144,6 +158,11 @@ def _check_sound(path: Path, file: SoundFile) -> None:
         raise RecordingError(f"{path}: holds no sound (0 samples); record it again")
     if file.frames == UNKNOWN_FRAMES:
         raise RecordingError(f"{path}: its header announces no length; write it anew, for example with: flac -d")
+    if file.frames > MAX_DURATION_S * file.samplerate:
+        hours = file.frames / file.samplerate / 3600
+        raise RecordingError(
+            f"{path}: announces {hours:.0f} hours of sound, more than {MAX_DURATION_S / 3600:.0f}; cut it"
+        )
     _check_end(path, file.frames)
 
 

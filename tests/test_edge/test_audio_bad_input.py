@@ -123,7 +123,7 @@ def test_a_sample_rate_outside_what_the_features_are_specified_for(rate_hz: int,
 
 def test_another_sound_format(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "sound.ogg", np.zeros(8000), 8000)
-    assert refusal(tmp_path / "sound.ogg") == "OGG sound; convert it to WAV or FLAC, for example with ffmpeg"
+    assert refusal(tmp_path / "sound.ogg") == "not a WAV or FLAC file; convert it to one, for example with ffmpeg"
 
 
 def test_a_file_without_permission_to_read(tmp_path: Path) -> None:
