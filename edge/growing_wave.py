@@ -33,6 +33,7 @@ class GrowingWave:
         self._samples = 0
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._file.write(self._header())
+        self._file.flush()
 
     def append(self, samples: Int16) -> None:
         """Add sound. It outlives this program at once, and a power cut after the next `sync`."""

@@ -4,8 +4,9 @@ The sidecar names no patient, no input, no serial number and no path:
 
 ```json
 {"schema": 1, "record": "recording", "session": "3f9a…", "number": 1, "complete": true,
- "begun_utc": "2026-01-14T15:30Z", "start_s": 0.0, "end_s": 600.0, "sample_rate_hz": 44100, "device": "littmann3200", "simulated": false,
- "model": "common@1f0c", "engine": "onnxruntime-cpu-int8", "gaps": [{"start_s": 3.2, "end_s": 3.3, "reason": "lost"}],
+ "begun_utc": "2026-01-14T15:30Z", "start_s": 0.0, "end_s": 600.0, "sample_rate_hz": 44100, "device": "littmann3200",
+ "simulated": false, "model": "common@1f0c", "engine": "onnxruntime-cpu-int8",
+ "gaps": [{"start_s": 3.2, "end_s": 3.3, "reason": "lost"}],
  "results": [{"start_s": 0.0, "end_s": 7.0, "label": "normal", "probabilities": {}, "quality": {}}],
  "events": [{"event": "source-lost", "start_s": 3.2, "end_s": 3.2}], "intended_use": "research"}
 ```

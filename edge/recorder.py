@@ -9,43 +9,32 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from edge.audio.block import AudioBlock
 from edge.errors import OutputError
 from edge.events import Event
-from edge.growing_wave import Int16, int16_from_float32
+from edge.growing_wave import int16_from_float32
 from edge.private_file import make_private_folder
-from edge.recorded_file import LOST, NOT_RECORDED, RecordedFile, RecordingSession
-from edge.recording_folder import SYNC_S, RecordingFolder
+from edge.recorded_file import RecordingSession
+from edge.recording_folder import RecordingFolder
+from edge.recording_writer import END, Item, News, Piece, write_recording
 from edge.results import Result
 from edge.retention import Retention
 
 OWN_EVENTS = "recording-"
-QUEUE_ITEMS = 256
-"""Blocks and results that may wait: 20 s of a sound card, 2 MB at 48 kHz."""
+LIVE_ITEMS = 256
+"""Blocks and results that may wait for the disk: more than 20 s of a sound card, 2 MB at 48 kHz."""
+PATIENT_ITEMS = 16
+"""The same where the sound waits too, in blocks that may be longer."""
 LONGEST_JAM_S = 60.0
 """A disk that takes nothing for so long is given up."""
 LIVE_CLOSE_S = 0.7
 """A live session ends within a second of being asked to."""
 PATIENT_S = 60.0
 """How long a recording that is not heard live waits for the disk."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Sound on its way to the disk."""
-
-    samples: Int16
-    lost_samples: int
-    """Never heard, before `samples`."""
-    unrecorded_samples: int
-    """Heard, but dropped here, before `samples` and before the lost ones."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +46,6 @@ class Stream:
     sample_rate_hz: int
     live: bool
     """Sound that does not wait: what the disk is too slow for is left out."""
-
-
-@dataclass(frozen=True)
-class News:
-    """What the writing thread has to say."""
-
-    started: RecordedFile | None = None
-    stopped_reason: str | None = None
-
-
-Item = Piece | Result | Event
-END = Piece(np.zeros(0, np.int16), 0, 0)
 
 
 class Recorder:
@@ -83,16 +60,16 @@ class Recorder:
         self._heard_samples = 0
         self._unrecorded_samples = 0
         self._stopped = False
-        self._items: queue.Queue[Item] = queue.Queue(QUEUE_ITEMS)
+        self._items: queue.Queue[Item] = queue.Queue(LIVE_ITEMS if stream.live else PATIENT_ITEMS)
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=_work, args=(recording, self._items, self._news), daemon=True)
+        self._thread = threading.Thread(target=write_recording, args=(recording, self._items, self._news), daemon=True)
 
     def __enter__(self) -> Recorder:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._put(END):
+        if self._offer(END):
             self._thread.join(LIVE_CLOSE_S if self._stream.live else PATIENT_S)
         self._tell_news()
         if self._thread.is_alive() and not self._stopped:
@@ -124,8 +101,9 @@ class Recorder:
             self._stop("the disk takes nothing any more")
 
     def _put(self, item: Item) -> bool:
-        if self._stopped:
-            return False
+        return not self._stopped and self._offer(item)
+
+    def _offer(self, item: Item) -> bool:
         try:
             self._items.put(item, block=not self._stream.live, timeout=PATIENT_S)
         except queue.Full:
@@ -157,53 +135,6 @@ class Recorder:
 
     def _say(self, name: str, start_s: float, fields: Mapping[str, str | float]) -> None:
         self._tell(Event(name, self._stream.source, start_s, self._now_s, fields))
-
-
-def _work(recording: RecordingFolder, items: queue.Queue[Item], news: queue.SimpleQueue[News]) -> None:
-    """The writing thread. Once it cannot write it takes what comes and drops it, so that nobody waits for it."""
-    try:
-        _record(recording, items, news)
-    except OSError as error:
-        with suppress(OSError):
-            recording.close()
-        news.put(News(stopped_reason=error.strerror or str(error)))
-        while items.get() is not END:
-            pass
-
-
-def _record(recording: RecordingFolder, items: queue.Queue[Item], news: queue.SimpleQueue[News]) -> None:
-    recording.prune()
-    told = None
-    for item in _until_end(items):
-        _write(item, recording)
-        recording.keep_up()
-        if recording.maybe_file is not told:
-            told = recording.maybe_file
-            news.put(News(started=told))
-    recording.close()
-
-
-def _until_end(items: queue.Queue[Item]) -> Iterator[Item | None]:
-    """What comes; None where nothing did for a while."""
-    item: Item | None = None
-    while item is not END:
-        yield item
-        item = None
-        with suppress(queue.Empty):
-            item = items.get(timeout=SYNC_S)
-
-
-def _write(item: Item | None, recording: RecordingFolder) -> None:
-    if isinstance(item, Result):
-        recording.add_result(item)
-    elif isinstance(item, Event):
-        recording.add_event(item)
-    elif item is not None:
-        if item.unrecorded_samples:
-            recording.add_gap(item.unrecorded_samples, NOT_RECORDED)
-        if item.lost_samples:
-            recording.add_gap(item.lost_samples, LOST)
-        recording.add_sound(item.samples)
 
 
 def open_recorder(

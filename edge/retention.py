@@ -71,10 +71,9 @@ def prune(folder: Path, retention: Retention, now: datetime, reserved_bytes: int
     """
     kept = list_recordings_kept(folder)
     total_bytes = reserved_bytes + sum(recording.total_bytes for recording in kept)
-    oldest_allowed = now - timedelta(days=retention.max_age_days)
     removed = []
     for recording in kept:
-        if recording.order[0] >= oldest_allowed and total_bytes <= retention.max_bytes:
+        if _age_days(recording, now) <= retention.max_age_days and total_bytes <= retention.max_bytes:
             continue
         if not _is_being_written(recording.files):
             _remove(recording.files)
@@ -92,6 +91,10 @@ def _maybe_kept(stem: str, sizes: dict[Path, int]) -> KeptRecording | None:
     except ValueError:  # a thirteenth month: not a name of ours
         return None
     return KeptRecording(stem, (begun, match[3], int(match[4])), tuple(sizes), sum(sizes.values()))
+
+
+def _age_days(recording: KeptRecording, now: datetime) -> float:
+    return (now - recording.order[0]) / timedelta(days=1)
 
 
 def _is_being_written(files: Iterable[Path]) -> bool:
