@@ -17,6 +17,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.networks import paper_networks, released_network
 from benchmarks.precision import measure_precisions
 from benchmarks.report import Table, markdown_from_tables
+from benchmarks.soak import SoakEffort, measure_soak
 from benchmarks.startup import measure_startup
 from benchmarks.throughput import measure_throughput
 from edge.bundle import Bundle, find_bundle, load_bundle
@@ -48,6 +49,7 @@ class Effort:
     chains: int
     recordings: int
     starts: int
+    soak: SoakEffort
 
 
 FULL = Effort(
@@ -61,6 +63,7 @@ FULL = Effort(
     chains=8,
     recordings=12,
     starts=5,
+    soak=SoakEffort(sound_s=3600.0, speed=20.0),
 )
 QUICK = Effort(
     features=2,
@@ -73,6 +76,7 @@ QUICK = Effort(
     chains=1,
     recordings=2,
     starts=1,
+    soak=SoakEffort(sound_s=12.0, speed=100.0),
 )
 """Enough to see that everything still runs; its figures mean little."""
 
@@ -112,6 +116,7 @@ def measure(model: Path | None, effort: Effort) -> list[Table]:
         *measure_networks(bundle, effort),
         measure_throughput(bundle.folder, effort.recordings),
         measure_startup(bundle.folder, effort.starts),
+        measure_soak(bundle.folder, effort.soak),
     ]
 
 

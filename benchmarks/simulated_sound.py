@@ -1,9 +1,9 @@
 """Sound to measure with: the project's own simulated auscultation, the same on every machine."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from edge.audio.lung_sounds import simulate_cycle
@@ -34,12 +34,9 @@ def simulated_cycles(sample_rate_hz: int) -> list[NDArray[np.float32]]:
     ]
 
 
-def write_recordings(folder: Path, count: int, duration_s: float, sample_rate_hz: int) -> None:
-    """`count` equal WAV files, 16 bit mono."""
-    samples = np.clip(breathing(duration_s, sample_rate_hz) * 32767, -32768, 32767).astype("<i2")
+def write_recordings(folder: Path, count: int, duration_s: float, sample_rate_hz: int, suffix: str) -> None:
+    """`count` equal recordings, 16 bit mono, in `folder`, which is made; `suffix` is wav or flac."""
+    folder.mkdir()
+    samples = breathing(duration_s, sample_rate_hz)
     for index in range(count):
-        with wave.open(str(folder / f"simulated_{index:02}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(sample_rate_hz)
-            file.writeframes(samples.tobytes())
+        soundfile.write(folder / f"simulated_{index:02}.{suffix}", samples, sample_rate_hz, subtype="PCM_16")

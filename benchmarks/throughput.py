@@ -5,33 +5,54 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.report import Table
 from benchmarks.simulated_sound import write_recordings
 
-SAMPLE_RATE_HZ = 44_100
-DURATION_S = 20.0
-"""The length of most ICBHI recordings."""
-COLUMNS = ("recordings at a time", "wall time, s", "times real time")
+DURATION_S = 60.0
+TO_REACH = 600
+COLUMNS = ("recordings", "at a time", "wall time, s", "of it starting, s", "times real time", "starting included")
 NOTE = """\
-{count} simulated recordings of 20 s at 44.1 kHz, a window every 3.5 s; the command's own start included."""
+{count} simulated recordings of 60 s each, a window every 3.5 s, results to a file. Starting: the same command on one
+recording of a second. Processor cores: {cores}. To reach: {to_reach} times real time a core, starting left out."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How recordings are stored."""
+
+    suffix: str
+    sample_rate_hz: int
+
+
+KINDS = (Kind("wav", 44_100), Kind("flac", 44_100), Kind("wav", 4000))
+"""What ICBHI's 44.1 kHz recordings, the same compressed, and a Littmann 3200's are."""
 
 
 def measure_throughput(bundle_folder: Path, count: int) -> Table:
-    """One row for one recording at a time and one for as many as there are cores."""
+    """A row for each kind of recording, one at a time and as many as there are cores."""
+    cores = len(os.sched_getaffinity(0))
+    rows = [_row(kind, bundle_folder, count, jobs) for kind in KINDS for jobs in sorted({1, cores})]
+    return Table("`respire-edge score`", COLUMNS, rows, NOTE.format(count=count, cores=cores, to_reach=TO_REACH))
+
+
+def _row(kind: Kind, bundle_folder: Path, count: int, jobs: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        write_recordings(Path(folder), count, DURATION_S, SAMPLE_RATE_HZ)
-        jobs = sorted({1, len(os.sched_getaffinity(0))})
-        rows = [_row(Path(folder), bundle_folder, count * DURATION_S, number) for number in jobs]
-    return Table("`respire-edge score`", COLUMNS, rows, NOTE.format(count=count))
+        short, long = Path(folder, "short"), Path(folder, "long")
+        write_recordings(short, 1, 1.0, kind.sample_rate_hz, kind.suffix)
+        write_recordings(long, count, DURATION_S, kind.sample_rate_hz, kind.suffix)
+        start_s, wall_s = (_wall_s(recordings, bundle_folder, jobs) for recordings in (short, long))
+    sound_s = count * DURATION_S
+    what = f"{kind.suffix.upper()}, {kind.sample_rate_hz} Hz"
+    shares = (f"{sound_s / (wall_s - start_s):.0f}", f"{sound_s / wall_s:.0f}")
+    return [what, str(jobs), f"{wall_s:.2f}", f"{start_s:.2f}", *shares]
 
 
-def _row(folder: Path, bundle_folder: Path, sound_s: float, jobs: int) -> list[str]:
-    output = folder / f"results_{jobs}.jsonl"
+def _wall_s(folder: Path, bundle_folder: Path, jobs: int) -> float:
     command = [sys.executable, "-m", "edge", "score", str(folder), "--device", "littmann3200"]
-    command += ["--model", str(bundle_folder), "--jobs", str(jobs), "--output", str(output)]
+    command += ["--model", str(bundle_folder), "--jobs", str(jobs), "--output", str(folder / "results.jsonl")]
     begin_s = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
-    wall_s = time.perf_counter() - begin_s
-    return [str(jobs), f"{wall_s:.2f}", f"{sound_s / wall_s:.0f}"]
+    return time.perf_counter() - begin_s
