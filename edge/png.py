@@ -14,7 +14,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 BIT_DEPTH, PALETTE_COLOUR = 8, 3
 """PNG (third edition), section 11.2.1: each sample is an index into PLTE."""
 UP = 2
-"""Section 9.2: each row as its difference from the row above. Measured on spectrograms: a tenth smaller than unfiltered."""
+"""Section 9.2: each row as its difference from the row above. Measured on spectrograms: a tenth smaller than as is."""
 
 
 def png_from_levels(levels: UInt8, palette: UInt8) -> bytes:

@@ -37,7 +37,7 @@ class Spectrogram:
     @property
     def span_s(self) -> float:
         """The time from the left to the right edge, a little more than the sound lasts."""
-        return self.levels.shape[1] * self.column_s
+        return float(self.levels.shape[1] * self.column_s)
 
 
 def spectrogram(sound: Iterable[Float32], spec: FeatureSpec) -> Spectrogram:
@@ -59,7 +59,7 @@ def spectrogram(sound: Iterable[Float32], spec: FeatureSpec) -> Spectrogram:
 
 def palette() -> UInt8:
     """Red, green and blue of each level, uint8 [COLOURS, 3]: magma, whose lightness rises evenly with the level."""
-    return magma()[np.linspace(0, 255, COLOURS).round().astype(int)]
+    return np.asarray(magma()[np.linspace(0, 255, COLOURS).round().astype(int)])
 
 
 def height_of_frequency(frequency_hz: float, spec: FeatureSpec) -> float:

@@ -1,0 +1,81 @@
+"""Values as text for people, safe to stand anywhere in a page."""
+
+from __future__ import annotations
+
+import html
+
+from edge.labels import LABELS
+from edge.quality import Reason
+
+LABEL_WORDS = {"normal": "normal", "crackle": "crackle", "wheeze": "wheeze", "both": "crackle and wheeze"}
+NO_LABEL = "no label"
+REASON_WORDS = {
+    "non-finite": "damaged samples",
+    "gap": "sound is missing",
+    "clipping": "too loud, overdriven",
+    "silence": "too quiet, or the stethoscope was not on the skin",
+}
+UNIT_FACTORS = {"share": (100.0, " %")}
+
+
+def shown(text: object) -> str:
+    """`text` as HTML. What acts instead of being seen (controls, line ends, directions, stray bytes) is written out."""
+    return html.escape("".join(map(_visible, str(text))), quote=True)
+
+
+def clock(time_s: float, span_s: float) -> str:
+    """A time within a recording of `span_s`: seconds, minutes:seconds or hours:minutes:seconds."""
+    if span_s < 100:
+        return f"{time_s:.1f} s"
+    whole_s = round(time_s)
+    minutes, seconds = divmod(whole_s, 60)
+    if span_s < 3600:
+        return f"{minutes}:{seconds:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def length(span_s: float) -> str:
+    """How long something lasts, with its unit."""
+    if span_s < 100:
+        return f"{span_s:.1f} s"
+    return f"{clock(span_s, span_s)} {'min' if span_s < 3600 else 'h'}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in whole percent."""
+    return f"{100 * share:.0f} %"
+
+
+def label_words(label: str | None) -> str:
+    """A label in words."""
+    return NO_LABEL if label is None else LABEL_WORDS.get(label, label)
+
+
+def reason_words(name: str) -> str:
+    """What a reason's name means; a name that this version does not know stands for itself."""
+    return REASON_WORDS.get(name, name.replace("-", " "))
+
+
+def reason_text(reason: Reason) -> str:
+    """A reason in words, with what was measured and the limit."""
+    factor, unit = UNIT_FACTORS.get(reason.unit, (1.0, f" {reason.unit}" if reason.unit else ""))
+    measured, limit = reason.measured * factor, reason.threshold * factor
+    return f"{reason_words(reason.name)} (measured {measured:.3g}{unit}, limit {limit:.3g}{unit})"
+
+
+def count_words(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def kind_class(label: str | None) -> str:
+    """The style class of a label."""
+    return label if label in LABELS else "none"
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8, as Python names it (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
