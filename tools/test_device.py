@@ -1,12 +1,13 @@
 """Run the device-side tests on each Python from 3.10 to 3.12 found here, with the device's needs alone.
 
-A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. Standard
-library only.
+A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. As many
+at a time as there are cores: each is one process that often waits. Standard library only.
 """
 
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -15,7 +16,8 @@ TESTS = ("tests/test_edge", "tests/test_firmware_bridge", "tests/test_architectu
 
 
 def main() -> int:
-    outcomes = {version: outcome_on(version) for version in VERSIONS}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = dict(zip(VERSIONS, pool.map(outcome_on, VERSIONS), strict=False))  # strict is new in Python 3.10
     for version, outcome in outcomes.items():
         print(f"device side on Python {version}: {outcome}")
     if set(outcomes.values()) == {"not on this machine"}:
@@ -28,11 +30,18 @@ def outcome_on(version: str) -> str:
     if python is None:
         return "not on this machine"
     folder = REPOSITORY / f".venv-device-test-{version}"
-    if subprocess.call([python, str(REPOSITORY / "tools" / "environment.py"), "device-test", str(folder)]) != 0:
+    if not runs(f"environment for Python {version}", [python, "tools/environment.py", "device-test", str(folder)]):
         return "FAILED"
     folders = [test for test in TESTS if (REPOSITORY / test).is_dir()]
     command = [str(folder / "bin" / "python"), "-m", "pytest", "--quiet", *folders]
-    return "passed" if subprocess.call(command, cwd=REPOSITORY) == 0 else "FAILED"
+    return "passed" if runs(f"tests on Python {version}", command) else "FAILED"
+
+
+def runs(what: str, command: list[str]) -> bool:
+    """Whether a command ends well; what it says comes at once when it has ended, not mixed with the others'."""
+    ran = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(f"== {what}\n{ran.stdout}", flush=True)
+    return ran.returncode == 0
 
 
 def maybe_python(version: str) -> str | None:
