@@ -26,9 +26,12 @@ MODELS_VARIABLE = "RESPIRE_EDGE_MODELS"
 MANIFEST_KEYS = {
     "schema", "device", "labels", "feature_spec", "feature_fingerprint", "input", "files", "metrics", "training_run",
 }  # fmt: skip
-OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden"})
-"""`export` says how the files were made; the device needs none of it. `golden` lists the golden inputs."""
+OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden", "temperature"})
+"""`export` says how the files were made; the device needs none of it. `golden` lists the golden inputs. `temperature`
+says under `value` what the probabilities are calibrated with, and beside it on whom that was fitted."""
 GOLDEN_KEYS = {"file", "sha256", "bytes", "tolerance"}
+TEMPERATURES = (0.1, 10.0)
+"""The least and the largest that may be applied; whoever needs one beyond has no probabilities to calibrate."""
 FILE_KEYS = {"sha256", "bytes", "precision", "activations"}
 OPTIONAL_FILE_KEYS = frozenset({"activations"})
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -67,6 +70,8 @@ class Bundle:
     files: Mapping[str, ModelFile]
     metrics: Mapping[str, Any]
     golden: GoldenFile | None = None
+    temperature: float = 1.0
+    """What `edge.decision.calibrate` takes; engines and golden inputs know nothing of it."""
 
 
 def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, str]) -> Path:
@@ -122,6 +127,7 @@ def load_bundle(folder: Path) -> Bundle:
         files=_read_files(manifest, path),
         metrics=manifest["metrics"],
         golden=_read_golden(manifest, path),
+        temperature=_read_temperature(manifest, path),
     )
     # Last, because the checks before it say more about what is wrong.
     golden = [bundle.golden.path.name] if bundle.golden else []
@@ -235,6 +241,18 @@ def _read_golden(manifest: Mapping[str, Any], path: Path) -> GoldenFile | None:
     file = path.parent / _plain_name(entry["file"], where)
     check_content(file, entry)
     return GoldenFile(file, tolerance)
+
+
+def _read_temperature(manifest: Mapping[str, Any], path: Path) -> float:
+    if "temperature" not in manifest:
+        return 1.0
+    entry, (least, most) = manifest["temperature"], TEMPERATURES
+    value: Any = entry.get("value") if isinstance(entry, dict) else None
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise BundleError(
+            f"{path}: 'temperature' must have a 'value' from {least:g} to {most:g}, not {value!r}; fit and pack again"
+        )
+    return float(value)
 
 
 def _plain_name(name: Any, where: str) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import AudioSource, open_source
+from edge.breath_events import EventRules, TrackingState, finish_tracking, track
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.events import Event
@@ -90,13 +91,23 @@ def listen(options: ListenOptions) -> int:
 
 
 def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Callable[[], bool]) -> None:
+    heard = TrackingState()
     for block in source.blocks():
         _tell(outputs.on_event, block.events)
-        _tell(outputs.on_result, pipeline.push(block))
+        heard = _tell_results(outputs, pipeline.push(block), heard)
         _tell(outputs.on_block, [block])
         if stopping():
             break
-    _tell(outputs.on_result, pipeline.finish())
+    heard = _tell_results(outputs, pipeline.finish(), heard)
+    _tell(outputs.on_event, finish_tracking(heard, EventRules()))
+
+
+def _tell_results(outputs: Outputs, results: Iterable[Result], heard: TrackingState) -> TrackingState:
+    for result in results:
+        _tell(outputs.on_result, [result])
+        events, heard = track(result, heard, EventRules())
+        _tell(outputs.on_event, events)
+    return heard
 
 
 def _tell(listeners: Sequence[Callable[[Told], None]], news: Iterable[Told]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
 from edge.bundle import Bundle
-from edge.decision import decide
+from edge.decision import calibrate, decide
 from edge.engine.engine import Engine
 from edge.errors import UsageError
 from edge.faults import FaultCounts, FaultTrace, count_faults, extend_trace, trace_from
@@ -56,7 +56,7 @@ class Classifier:
     def classify(self, source: str, stretch: Stretch) -> Result:
         """The result for a stretch of the sound named `source`. Raises EngineError."""
         begin_s = self.clock()
-        probabilities = self._mean_probabilities(stretch.windows)
+        probabilities = calibrate(self._mean_probabilities(stretch.windows), self.bundle.temperature)
         latency_ms = (self.clock() - begin_s) * 1000
         quality = judge_quality(stretch.sound, stretch.faults, self.profile.quality)
         return Result(
