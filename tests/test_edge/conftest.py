@@ -35,7 +35,16 @@ class Ran:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """Its JSON Lines."""
+        """Its JSON Lines but for events."""
+        return [record for record in self._records if record.get("record") != "event"]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Of its JSON Lines."""
+        return [record for record in self._records if record.get("record") == "event"]
+
+    @property
+    def _records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
