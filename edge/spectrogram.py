@@ -18,7 +18,9 @@ UInt8 = NDArray[np.uint8]
 MAX_COLUMNS = 1024
 """About what a screen shows; 32 s at the features' 32 ms a frame. Even, because columns are joined in pairs."""
 RANGE_DB = 60.0
-"""From the brightest to the darkest colour. Measured: below it lies the noise of the stethoscopes' electronics."""
+"""From the brightest to the darkest colour. Chosen by eye on recordings of three stethoscopes."""
+LOUDEST_PERCENTILE = 99.5
+"""Of the points, which gets the brightest colour: one click or knock must not darken a whole recording."""
 COLOURS = 64
 """A step of 1 dB cannot be seen, and takes two thirds of the bytes of 256 steps."""
 
@@ -31,8 +33,6 @@ class Spectrogram:
     """uint8 [n_mels, columns], 0 to `COLOURS` - 1, the highest band in the first row."""
     column_s: float
     """How much time one column stands for; the first begins at 0."""
-    loudest_dbfs: float
-    """Power of the loudest point in its mel band, dB; what the brightest colour stands for."""
 
     @property
     def span_s(self) -> float:
@@ -49,12 +49,11 @@ def spectrogram(sound: Iterable[Float32], spec: FeatureSpec) -> Spectrogram:
     for power in mel_power_pieces(sound, spec):
         columns.add(power)
     levels_db = 10 * np.log10(np.maximum(columns.filled(), POWER_FLOOR))
-    loudest_db = float(levels_db.max())
-    shares = np.clip(1 + (levels_db - loudest_db) / RANGE_DB, 0, 1)
-    if loudest_db <= 10 * np.log10(POWER_FLOOR):
-        shares[:] = 0
+    loudest_db = np.percentile(levels_db, LOUDEST_PERCENTILE)
+    heard = levels_db > 10 * np.log10(POWER_FLOOR)
+    shares = np.clip(1 + (levels_db - loudest_db) / RANGE_DB, 0, 1) * heard
     levels = np.rint(shares[::-1] * (COLOURS - 1)).astype(np.uint8)
-    return Spectrogram(levels, columns.frames_per_column * spec.hop_samples / spec.sample_rate_hz, loudest_db)
+    return Spectrogram(levels, columns.frames_per_column * spec.hop_samples / spec.sample_rate_hz)
 
 
 def palette() -> UInt8:

@@ -100,7 +100,7 @@ def _look(findings: Findings, look: Look) -> str:
     return f"""<figure class="picture" data-span="{span_s:.3f}">
 {frequency_axis_svg(look.spec)}<div class="sound">{_image(findings, look.picture)}{marks_svg(findings, span_s)}</div>
 {rows}<span class="lane-name">{time_unit(findings.sound_s)}</span>{time_axis_svg(findings.sound_s, span_s)}
-<figcaption>Brightest: {look.picture.loudest_dbfs:.0f} dB; darkest: {RANGE_DB:.0f} dB below it.</figcaption>
+<figcaption>From the loudest points (pale) to {RANGE_DB:.0f} dB below them (black)</figcaption>
 </figure>
 {"".join(_player(clip, findings.sound_s) for clip in look.clips)}{_audio_note(look.audio_note)}"""
 
@@ -115,7 +115,7 @@ def _image(findings: Findings, picture: Spectrogram) -> str:
 
 
 def _player(clip: Clip, sound_s: float) -> str:
-    heard = f"{clock(clip.start_s, sound_s)} to {clock(clip.end_s, sound_s)}, {clip.gain_db:.0f} dB louder"
+    heard = f"{clock(clip.start_s, sound_s)} to {clock(clip.end_s, sound_s)}, volume {clip.gain_db:+.0f} dB"
     content = base64.b64encode(clip.wave).decode("ascii")
     return (
         f'<div class="player"><audio controls preload="none" aria-label="Sound, {heard}" '

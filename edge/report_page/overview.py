@@ -14,7 +14,7 @@ COLUMNS = (
     ("length", "Length", "number"),
     ("abnormal", "Abnormal", "number"),
     ("refused", "No label", "number"),
-    ("peak", "Highest probability of an abnormal sound", "number"),
+    ("peak", "Highest abnormal probability", "number"),
 )
 """Key of the data that a column is sorted by, its heading, and what is compared."""
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.findings import ABNORMAL, Findings, SoundEvent, Stretch
-from edge.labels import LABELS
 from edge.report_page.text import clock, kind_class, label_words, shown
 from edge.signal.spec import FeatureSpec
 from edge.spectrogram import height_of_frequency
 
 Box = Stretch | SoundEvent
 
-LETTERS = {"normal": "N", "crackle": "C", "wheeze": "W", "both": "B", None: "–"}
+LETTERS = {"normal": "N", "crackle": "C", "wheeze": "W", "both": "B"}
 LETTER_SHARE = 0.018
 """Of the width: a box that is narrower has no room for a letter."""
 WORD_SHARE = 0.12
@@ -41,7 +40,7 @@ def lanes(findings: Findings) -> list[Lane]:
 
 
 def lane_svg(lane: Lane, span_s: float) -> str:
-    """One lane; a letter in each box says its class, and a missing label is hatched."""
+    """One lane; a letter in each box says its class, and what has no label is hatched."""
     return f'<svg class="lane" aria-hidden="true">{"".join(_box(box, span_s) for box in lane.boxes)}</svg>'
 
 
@@ -57,13 +56,11 @@ def frequency_axis_svg(spec: FeatureSpec) -> str:
     """The upright axis in hertz."""
     ticks = ((frequency, 100 * height_of_frequency(frequency, spec)) for frequency in TICKS_HZ)
     lines = "".join(
-        f'<text x="100%" dx="-8" y="{y:.2f}%" dy=".35em">{frequency}</text>'
+        f'<text x="100%" dx="-8" y="{y:.2f}%" dy=".35em">{frequency}{" Hz" if frequency == TICKS_HZ[-1] else ""}</text>'
         f'<line x1="100%" x2="92%" y1="{y:.2f}%" y2="{y:.2f}%"/>'
         for frequency, y in ticks
     )
-    return (
-        f'<svg class="axis upright" aria-hidden="true"><text class="unit" x="0" y="0" dy="1em">Hz</text>{lines}</svg>'
-    )
+    return f'<svg class="axis upright" aria-hidden="true">{lines}</svg>'
 
 
 def time_axis_svg(sound_s: float, span_s: float) -> str:
@@ -92,14 +89,10 @@ def _box(box: Box, span_s: float) -> str:
         f'<rect class="{kind_class(box.label)}" x="{_percent(box.start_s, span_s)}" '
         f'width="{100 * share:.3f}%" y="0" height="100%"/>'
     )
-    if share < LETTER_SHARE:
+    if share < LETTER_SHARE or box.label not in LETTERS:
         return drawn
     centre = _percent((box.start_s + box.end_s) / 2, span_s)
-    return f'{drawn}<text class="{kind_class(box.label)}" x="{centre}" y="50%" dy=".35em">{_letter(box.label)}</text>'
-
-
-def _letter(label: str | None) -> str:
-    return LETTERS[label] if label is None or label in LABELS else "?"
+    return f'{drawn}<text class="{kind_class(box.label)}" x="{centre}" y="50%" dy=".35em">{LETTERS[box.label]}</text>'
 
 
 def _mark(stretch: Stretch, span_s: float) -> str:
