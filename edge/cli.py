@@ -50,6 +50,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _score(arguments)
     if arguments.command == "doctor":
         return _doctor(arguments)
+    if arguments.command == "health":
+        return _health()
     from edge.devices import devices
 
     return devices()
@@ -104,3 +106,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from edge.doctor import DoctorOptions, doctor
 
     return doctor(DoctorOptions(engine=arguments.engine, model=arguments.model, device=arguments.device))
+
+
+def _health() -> int:
+    from edge.health import health
+
+    return health()

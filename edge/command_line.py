@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(commands.add_parser("score", help="classify recordings, as fast as the machine can"))
     commands.add_parser("devices", help="list the sound inputs and the known stethoscopes")
     _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
+    commands.add_parser("health", help="say whether the `listen` that beats into $RESPIRE_EDGE_HEARTBEAT goes on")
     return parser
 
 
@@ -52,7 +53,9 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
         "--hop", type=_positive, default=1.0, metavar="SECONDS", help="from result to result; default: 1"
     )
     parser.add_argument(
-        "--output", metavar="FILE|-", help="write results to FILE (.jsonl or .csv), or as JSON Lines to standard output"
+        "--output",
+        metavar="FILE|DIR|-",
+        help="write results to FILE (.jsonl or .csv), to a new file in DIR, or as JSON Lines to standard output",
     )
     parser.add_argument(
         "--no-realtime", dest="realtime", action="store_false", help="take a file or the demo as fast as possible"

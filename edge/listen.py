@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,15 +19,18 @@ from edge.breath_events import EventRules, TrackingState, finish_tracking, track
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.events import Event
+from edge.heartbeat import open_heartbeat
 from edge.live_view import LiveView, Session
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import load_profile
 from edge.recorded_file import RecordingSession
 from edge.recorder import Recorder, Stream, open_recorder
 from edge.results import STANDARD_OUTPUT, Result, open_writer
+from edge.results_folder import results_path
 from edge.retention import Retention
+from edge.screen import Screen
 from edge.stopping import stop_requests
-from edge.terminal import Screen, is_terminal
+from edge.terminal import is_terminal
 
 Told = TypeVar("Told")
 
@@ -49,7 +53,7 @@ class ListenOptions:
     engine: str
     hop_s: float
     output: str | None
-    """A file, "-" for standard output, or None: a live view on a terminal, else standard output."""
+    """A file, a folder, "-" for standard output, or None: a live view on a terminal, else standard output."""
     realtime: bool
     kept: Kept | None = None
     """None: the sound is not kept."""
@@ -85,6 +89,9 @@ def listen(options: ListenOptions) -> int:
         if options.kept is not None:
             recorder = _open_recorder(options.kept, options.realtime, classifier, source, outputs.on_event)
             outputs.add_recorder(opened.enter_context(recorder))
+        heartbeat = opened.enter_context(open_heartbeat(os.environ))
+        outputs.on_result.append(heartbeat.take_result)
+        outputs.on_block.append(heartbeat.take_block)
         stopping = opened.enter_context(stop_requests())
         _run(source, Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s), outputs, stopping)
     return 0
@@ -134,7 +141,8 @@ def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Ou
     outputs = Outputs()
     viewed = is_terminal(sys.stdout) and output != STANDARD_OUTPUT
     if output is not None or not viewed:
-        writer = opened.enter_context(open_writer(output or STANDARD_OUTPUT))
+        target = results_path(output or STANDARD_OUTPUT, datetime.now(timezone.utc))
+        writer = opened.enter_context(open_writer(target))
         outputs.on_result.append(writer.write)
         outputs.on_event.append(writer.write_event)
     if viewed:
