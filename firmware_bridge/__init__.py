@@ -1,5 +1,4 @@
-"""The link to a stethoscope's microcontroller: an empty room today.
+"""The link to a stethoscope's microcontroller: PROTOCOL.md, its host side, and a C header for the device's.
 
-It will hold the wire protocol (framing, messages, session) and its serial, TCP and UDP transports, on the standard
-library alone. Until then a stethoscope is heard through a sound card or a recording.
+On the standard library and NumPy alone; a transport's library is imported only where that transport is opened.
 """
