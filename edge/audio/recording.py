@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def _open(path: Path) -> SoundFile:
             f"reading recordings needs soundfile ({error}); install it with: pip install soundfile"
         ) from error
     try:
-        return SoundFile(path, mode="r")
+        return SoundFile(os.fsencode(path), mode="r")
     except (SoundFileError, TypeError) as error:
         raise RecordingError(f"{path}: {NOT_KNOWN}") from error
 
@@ -171,7 +172,7 @@ def _check_end(path: Path, frames: int) -> None:
     from soundfile import SoundFile, SoundFileError
 
     # A handle of its own: after a failed seek libsndfile can no longer read.
-    with SoundFile(path, mode="r") as file:
+    with SoundFile(os.fsencode(path), mode="r") as file:
         try:
             file.seek(frames - 1)
             whole = len(file.read(1)) == 1
