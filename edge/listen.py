@@ -30,7 +30,7 @@ from edge.results_folder import results_path
 from edge.retention import Retention
 from edge.screen import Screen
 from edge.stopping import stop_requests
-from edge.terminal import is_terminal
+from edge.terminal import has_256_colours, is_terminal
 
 Told = TypeVar("Told")
 
@@ -130,9 +130,10 @@ def _session(classifier: Classifier, source: AudioSource) -> Session:
         model=classifier.bundle.model_id,
         engine=classifier.engine.name,
         sample_rate_hz=source.sample_rate_hz,
-        window_s=classifier.bundle.spec.window_s,
+        spec=classifier.bundle.spec,
         sections=source.sections,
         encoding=sys.stdout.encoding,
+        colours=has_256_colours(os.environ),
     )
 
 
@@ -147,7 +148,9 @@ def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Ou
         outputs.on_event.append(writer.write_event)
     if viewed:
         view = LiveView(session, opened.enter_context(Screen(sys.stdout)))
+        opened.callback(view.finish)
         outputs.on_result.append(view.show_result)
+        outputs.on_event.append(view.show_event)
         outputs.on_block.append(view.show_block)
     return outputs
 

@@ -1,23 +1,37 @@
-"""What `listen` shows on a terminal: how loud the sound is, the latest result, and the results before it."""
+"""What `listen` shows on a terminal: the level, the source, the last half minute's spectrogram, the latest result, the
+last events. On a small terminal what matters least is left out.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import Section
+from edge.event_words import words_of_event
+from edge.events import Event
 from edge.labels import LABELS
-from edge.quality import rms_dbfs
+from edge.level_meter import METER_FLOOR_DBFS, Meter, is_clipping, read_meter
 from edge.results import Result
-from edge.terminal import BOLD, DIM, RED, YELLOW, Line, Screen, bar
+from edge.screen import Screen
+from edge.signal.spec import FeatureSpec
+from edge.source_state import CONNECTED, SourceState, state_after, words_of_state
+from edge.spectrogram_strip import Paint, StripHistory, strip_lines
+from edge.terminal import BOLD, DIM, RED, YELLOW, Line, bar, writes_unicode
 
-PROBABILITY_WIDTH = 40
-METER_WIDTH = 30
-METER_FLOOR_DBFS = -80.0
-"""The left end of the level meter: under the silence limits of all profiles."""
+DRAWING_S = 0.2
+"""Five drawings a second: the eye takes them for motion, and a slow line carries them."""
+LONGEST_BAR, SHORTEST_BAR = 40, 8
+LEVEL_TEXT_COLUMNS, CLASS_TEXT_COLUMNS = 48, 16
+"""What stands beside a bar."""
 EARLIER_RESULTS = 6
+LAST_EVENTS = 8
+TALLEST_STRIP, SMALLEST_STRIP = 16, 4
+ROWS_BESIDE_STRIP = 15
+"""Heading, level, source, time axis, classes, result and two events."""
 
 
 @dataclass(frozen=True)
@@ -29,57 +43,105 @@ class Session:
     model: str
     engine: str
     sample_rate_hz: int
-    window_s: float
+    spec: FeatureSpec
     sections: tuple[Section, ...]
     """What a simulated source contains; empty for real sound."""
     encoding: str | None
     """Of the terminal."""
+    colours: bool
+    """Whether the terminal has 256 of them."""
 
 
 @dataclass(frozen=True)
-class Meter:
-    """What the latest block and all before it amount to."""
+class Seen:
+    """What there is to be shown."""
 
-    heard_samples: int = 0
-    """Lost ones included: the clock of the results."""
-    lost_samples: int = 0
-    level_dbfs: float = METER_FLOOR_DBFS
-    clipping: bool = False
+    meter: Meter = field(default_factory=Meter)
+    state: SourceState = CONNECTED
+    now_s: float = 0.0
+    """By the clock that `state` was told the time by."""
+    results: Sequence[Result] = ()
+    """The latest first."""
+    events: Sequence[Event] = ()
+    """The latest first."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A line, and how soon it is left out: 0 is left out last."""
+
+    rank: int
+    line: Line
 
 
 class LiveView:
-    """The view on one session, drawn anew with every block and every result."""
+    """The view on one session; it draws itself anew at most every `DRAWING_S`."""
 
-    def __init__(self, session: Session, screen: Screen) -> None:
+    def __init__(self, session: Session, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._screen = screen
+        self._clock = clock
         self._meter = Meter()
+        self._state = CONNECTED
         self._results: deque[Result] = deque(maxlen=1 + EARLIER_RESULTS)
+        self._events: deque[Event] = deque(maxlen=LAST_EVENTS)
+        self._history = StripHistory(session.sample_rate_hz, session.spec)
+        self._strip: tuple[tuple[int, int, int], list[Line]] = ((-1, 0, 0), [])
+        self._drawn_s = clock() - DRAWING_S
 
     def show_block(self, block: AudioBlock) -> None:
-        """Draw the level of the latest sound."""
-        self._meter = Meter(
-            heard_samples=self._meter.heard_samples + block.lost_samples + block.samples.size,
-            lost_samples=self._meter.lost_samples + block.lost_samples,
-            level_dbfs=max(rms_dbfs(block.samples), METER_FLOOR_DBFS),
-            clipping=block.clipped_at.size > 0,
-        )
-        self._screen.draw(lines_of_view(self._session, self._meter, list(self._results)))
+        """Take the latest sound."""
+        self._meter = read_meter(self._meter, block, self._session.sample_rate_hz)
+        self._history.add(block)
+        if self._clock() - self._drawn_s >= DRAWING_S:
+            self._draw()
 
     def show_result(self, result: Result) -> None:
-        """Draw the latest result."""
+        """Take the latest result, to be drawn with the next sound."""
         self._results.appendleft(result)
-        self._screen.draw(lines_of_view(self._session, self._meter, list(self._results)))
+
+    def show_event(self, event: Event) -> None:
+        """Take the latest event, to be drawn with the next sound."""
+        self._events.appendleft(event)
+        self._state = state_after(event, self._state, self._clock())
+
+    def finish(self) -> None:
+        """Draw all there is, for what stays on the terminal."""
+        self._draw(bytes_at_most=None)
+
+    def _draw(self, **limit: int | None) -> None:
+        self._drawn_s = self._clock()
+        seen = Seen(self._meter, self._state, self._drawn_s, list(self._results), list(self._events))
+        columns, rows = self._screen.columns, self._screen.rows
+        strip = self._strip_lines(columns, strip_rows(rows))
+        self._screen.draw(lines_of_view(self._session, seen, strip, columns, rows), **limit)
+
+    def _strip_lines(self, columns: int, rows: int) -> list[Line]:
+        key = (self._history.now, columns, rows)
+        if rows and self._strip[0] != key:
+            paint = Paint(self._session.colours, writes_unicode(self._session.encoding))
+            self._strip = (key, strip_lines(self._history, self._session.spec, columns, rows, paint))
+        return self._strip[1] if rows else []
 
 
-def lines_of_view(session: Session, meter: Meter, results: Sequence[Result]) -> list[Line]:
-    """The whole view; `results` has the latest first."""
-    heard_s = meter.heard_samples / session.sample_rate_hz
-    lines = [*_heading(session, heard_s), Line(), _level(session, meter, heard_s), Line()]
-    if not results:
-        return [*lines, Line(f"first result after {session.window_s:g} s of sound", DIM)]
-    earlier = [Line(f"  {_one_line(result, session.sections)}", DIM) for result in results[1:]]
-    return [*lines, *_latest(results[0], session), Line(), Line("earlier", DIM), *earlier]
+def strip_rows(rows: int) -> int:
+    """How high the strip is on a terminal with so many rows; 0 where it has no place."""
+    height = min(rows - ROWS_BESIDE_STRIP, TALLEST_STRIP)
+    return height if height >= SMALLEST_STRIP else 0
+
+
+def lines_of_view(session: Session, seen: Seen, strip: Sequence[Line], columns: int, rows: int) -> list[Line]:
+    """The view, in at most `rows` lines for `columns` columns."""
+    lines = [
+        *_heading(session, seen),
+        Ranked(0, _level(session, seen.meter, columns)),
+        Ranked(1, _source(session, seen)),
+        *(Ranked(4, line) for line in strip),
+        *_latest(session, seen, columns),
+        *(Ranked(3 if index < 2 else 5, _event_line(event)) for index, event in enumerate(seen.events)),
+        *(Ranked(7, Line(f"  {_one_line(result, session.sections)}", DIM)) for result in seen.results[1:]),
+    ]
+    return _fitting(lines, rows)
 
 
 def simulated_labels(sections: Sequence[Section], start_s: float, end_s: float) -> tuple[str, ...]:
@@ -88,31 +150,59 @@ def simulated_labels(sections: Sequence[Section], start_s: float, end_s: float) 
     return tuple(label for label, before in zip(labels, [None, *labels], strict=False) if label != before)
 
 
-def _heading(session: Session, heard_s: float) -> Iterator[Line]:
-    yield Line(f"respire-edge  {session.device}  source {session.source}", BOLD)
-    yield Line(f"model {session.model} on {session.engine}  (Ctrl-C ends)", DIM)
-    yield Line("RESEARCH USE ONLY. Not a medical device.", YELLOW)
+def _fitting(lines: Sequence[Ranked], rows: int) -> list[Line]:
+    """As many as fit, in their order; of equal rank the later ones are left out."""
+    order = sorted(range(len(lines)), key=lambda at: (lines[at].rank, at))
+    return [lines[at].line for at in sorted(order[:rows])]
+
+
+def _heading(session: Session, seen: Seen) -> Iterator[Ranked]:
+    yield Ranked(3, Line(f"respire-edge  {session.device}  source {session.source}", BOLD))
+    yield Ranked(6, Line(f"model {session.model} on {session.engine}  (Ctrl-C ends)", DIM))
+    yield Ranked(0, Line("RESEARCH USE ONLY. Not a medical device.", YELLOW))
     if session.sections:
+        heard_s = seen.meter.heard_samples / session.sample_rate_hz
         now = " ".join(simulated_labels(session.sections, heard_s - 1e-3, heard_s)) or "silence"
-        yield Line(f"SIMULATED SOUND, made by this program. Playing now: {now}", YELLOW)
+        yield Ranked(0, Line(f"SIMULATED SOUND, made by this program. Playing now: {now}", YELLOW))
 
 
-def _level(session: Session, meter: Meter, heard_s: float) -> Line:
-    level = bar(1 - meter.level_dbfs / METER_FLOOR_DBFS, METER_WIDTH, session.encoding)
-    clipping = "  CLIPPING" if meter.clipping else ""
-    lost = f"  lost {meter.lost_samples / session.sample_rate_hz:.1f} s" if meter.lost_samples else ""
-    minutes, seconds = divmod(int(heard_s), 60)
-    text = f"{minutes:3d}:{seconds:02d}  level {level} {meter.level_dbfs:4.0f} dBFS{clipping}{lost}"
-    return Line(text, RED if clipping or lost else "")
+def _level(session: Session, meter: Meter, columns: int) -> Line:
+    width = _bar_width(columns - LEVEL_TEXT_COLUMNS)
+    level = bar(1 - meter.level_dbfs / METER_FLOOR_DBFS, width, session.encoding)
+    at = 1 + min(int((1 - meter.peak_dbfs / METER_FLOOR_DBFS) * width), width - 1)
+    level = f"{level[:at]}|{level[at + 1 :]}"
+    minutes, seconds = divmod(int(meter.heard_samples / session.sample_rate_hz), 60)
+    clipping = is_clipping(meter, session.sample_rate_hz)
+    text = f"{minutes:3d}:{seconds:02d}  level {level} {meter.level_dbfs:4.0f} dBFS{'  CLIPPING' if clipping else ''}"
+    peak = f"  peak {meter.peak_dbfs:.0f}"
+    return Line(f"{text}{peak}" if len(text) + len(peak) <= columns else text, RED if clipping else "")
 
 
-def _latest(result: Result, session: Session) -> Iterator[Line]:
+def _source(session: Session, seen: Seen) -> Line:
+    state = words_of_state(seen.state, seen.now_s)
+    lost_samples = seen.meter.lost_samples
+    lost = f"  lost {lost_samples / session.sample_rate_hz:.1f} s in all" if lost_samples else ""
+    return Line(f"source {state}{lost}", "" if seen.state == CONNECTED else RED)
+
+
+def _latest(session: Session, seen: Seen, columns: int) -> Iterator[Ranked]:
+    if not seen.results:
+        yield Ranked(1, Line(f"first result after {session.spec.window_s:g} s of sound", DIM))
+        return
+    latest = seen.results[0]
     for label in LABELS:
-        share = result.probabilities[label]
-        text = f"{label:>8} {bar(share, PROBABILITY_WIDTH, session.encoding)} {share:4.0%}"
-        yield Line(text, BOLD if label == result.label else "")
-    yield Line()
-    yield Line(_one_line(result, session.sections), BOLD)
+        share = latest.probabilities[label]
+        text = f"{label:>8} {bar(share, _bar_width(columns - CLASS_TEXT_COLUMNS), session.encoding)} {share:4.0%}"
+        yield Ranked(2, Line(text, BOLD if label == latest.label else ""))
+    yield Ranked(0, Line(_one_line(latest, session.sections), BOLD if latest.quality.ok else RED))
+
+
+def _bar_width(columns: int) -> int:
+    return min(max(columns, SHORTEST_BAR), LONGEST_BAR)
+
+
+def _event_line(event: Event) -> Line:
+    return Line(f"{event.start_s:6.1f} s  {words_of_event(event)}")
 
 
 def _one_line(result: Result, sections: Sequence[Section]) -> str:

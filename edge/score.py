@@ -20,10 +20,10 @@ from edge.engine.engine import open_engine
 from edge.errors import InputError, ProfileError, RecordingError
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
+from edge.progress import Progress
 from edge.recording_list import list_recordings
 from edge.results import STANDARD_OUTPUT, open_writer
 from edge.score_summary import FileScore, Tally, summary_lines
-from edge.terminal import Progress
 
 AUTOMATIC_DEVICE = "auto"
 """Each file's stethoscope is read from its ICBHI file name."""
