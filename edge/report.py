@@ -36,6 +36,8 @@ def check_report(path: Path) -> None:
     """Raise OutputError where no report can be written to `path`, before hours of work go into it."""
     if path.suffix.lower() != ENDING:
         raise OutputError(f"{path}: a report is a page; choose a name that ends in {ENDING}")
+    if path.is_dir():
+        raise OutputError(f"{path}: a folder is there; choose another name for the report")
     with _failures_named(path), tempfile.TemporaryFile(dir=path.parent):
         pass
 
