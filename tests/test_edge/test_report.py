@@ -286,7 +286,7 @@ def test_a_place_that_cannot_be_written_is_named_in_one_line(tmp_path: Path, rec
     for attempt in (lambda: check_report(nowhere), lambda: write(nowhere, records_of(recording))):
         with pytest.raises(
             OutputError, match=r"missing/report\.html: the report cannot be written \(No such file"
-        ) as e:
+        ) as caught:
             attempt()
         assert "\n" not in str(caught.value)
     with pytest.raises(OutputError, match=r"choose a name that ends in \.html"):

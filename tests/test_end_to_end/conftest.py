@@ -55,7 +55,11 @@ class Browser:
         """Load a file and wait until it and its images are there."""
         self.events.clear()
         self.ask("Page.navigate", url=path.as_uri())
-        self.wait_for("document.readyState === 'complete' && location.protocol === 'file:'")
+        deadline_s = time.monotonic() + ANSWER_S
+        while not self.events_of("Page.loadEventFired"):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"not loaded within {ANSWER_S:g} s: {path}")
+            time.sleep(0.02)
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol, and its answer. Raises RuntimeError with the browser's error."""
@@ -103,6 +107,11 @@ class Browser:
         common = {"key": key, "windowsVirtualKeyCode": codes.get(key, 0)}
         self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def events_of(self, method: str) -> list[dict[str, Any]]:
+        """What has happened of one kind up to now."""
+        self.value("0")  # what happened before is told before this is answered
+        return [event for event in self.events if event.get("method") == method]
 
     def close(self) -> None:
         """End the browser, and wait until it is gone."""
