@@ -29,8 +29,8 @@ ENOUGH_COLUMNS = 60
 """With fewer, a column stands for a whole second."""
 REFERENCE_STEP_DB = 10
 """The brightest colour stands for the next multiple above the loudest point, so that it seldom changes."""
-LOWEST_REFERENCE_DB = -60.0
-"""What is quieter is shown dark: beneath the silence limits of all profiles."""
+LOWEST_REFERENCE_DB = -20.0
+"""The brightest colour stands for no less, so that silence stays dark: white noise at -90 dBFS, measured, is black."""
 COLOURS_256 = (16, 235, 54, 90, 132, 167, 209, 216, 229)
 """The nearest of xterm's colours to nine equal steps of magma, which reports are painted with."""
 UNICODE_SHADES, ASCII_SHADES = " ░▒▓█", " .:-=+*#%"

@@ -1,14 +1,10 @@
-"""`respire-edge listen` as a person starts it: files, the demo, a sound server's input; stopped, viewed and written."""
+"""`respire-edge listen` as a person starts it: files, the demo, a sound server's input; stopped and written."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
-import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -103,48 +99,6 @@ def test_a_result_is_out_while_listening_goes_on_until_it_is_terminated(
     process.terminate()
     process.communicate(timeout=20)
     assert process.returncode == 0
-
-
-def seen_on_a_terminal(arguments: list[str], environ: dict[str, str]) -> str:
-    """All that the command writes to a terminal of 80 columns."""
-    main_end, terminal = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "edge", *arguments], stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"} | environ,
-    ) as process:  # fmt: skip
-        os.close(terminal)
-        pieces = []
-        try:
-            while piece := os.read(main_end, 65536):
-                pieces.append(piece)
-        except OSError:  # Linux reports the closed other end so
-            pass
-        assert process.wait(timeout=60) == 0
-    os.close(main_end)
-    return b"".join(pieces).decode()
-
-
-def test_a_terminal_shows_a_live_view(models_folder: Path, recording: Path, tmp_path: Path) -> None:
-    target = tmp_path / "out.jsonl"
-    arguments = ["listen", "--device", "meditron", "--source", str(recording), "--no-realtime", "--output", str(target)]
-    seen = seen_on_a_terminal(arguments, {"RESPIRE_EDGE_MODELS": str(models_folder)})
-    last = json.loads(target.read_text().splitlines()[-1])
-    picture = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.rsplit("\x1b[J", 1)[1])
-    assert "RESEARCH USE ONLY" in picture
-    assert "SIMULATED" not in picture
-    assert f"{last['probabilities']['normal']:4.0%}" in picture
-    assert re.search(rf"3\.0 to +10\.0 s +{last['label']}", picture)
-    assert seen.endswith("\x1b[?25h")
-
-
-def test_no_line_of_the_view_is_wider_than_the_terminal(models_folder: Path) -> None:
-    arguments = ["listen", "--device", "littmann3200", "--source", "demo", "--no-realtime", "--hop", "7"]
-    seen = seen_on_a_terminal(arguments, {"RESPIRE_EDGE_MODELS": str(models_folder), "COLUMNS": "50", "LINES": "12"})
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
-    assert "SIMULATED SOUND" in plain
-    assert max(map(len, plain.replace("\r", "").split("\n"))) < 50
-    drawn_rows = [int(rows) for rows in re.findall(r"\x1b\[(\d+)A", seen)]
-    assert max(drawn_rows) < 12
 
 
 def test_an_input_of_the_sound_server_is_heard(
