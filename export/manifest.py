@@ -52,6 +52,8 @@ class Metrics:
     """Of `export.compare`, on this checkpoint and these files."""
     cross_validation: Mapping[str, Any] | None = None
     """`export.expectation` of the recipe: what to expect on patients that nothing was selected on."""
+    temperature: Mapping[str, Any] | None = None
+    """Of `export.temperature`, on one of these files; None: the probabilities stay as the graphs give them."""
 
 
 def read_packed_file(path: Path) -> PackedFile:
@@ -70,6 +72,7 @@ def build_manifest(
     _check_together(files, device)
     first = files[0].metadata
     return {
+        **_temperature_entry(files, metrics.temperature),
         "schema": SCHEMA,
         "device": device,
         "labels": list(LABELS),
@@ -126,6 +129,15 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
 def _file_entry(file: PackedFile) -> dict[str, Any]:
     entry = {"sha256": file.sha256, "bytes": len(file.content), "precision": file.metadata.precision}
     return {**entry, "activations": file.metadata.activations} if file.metadata.activations else entry
+
+
+def _temperature_entry(files: Sequence[PackedFile], report: Mapping[str, Any] | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    if report["onnx"]["sha256"] not in {file.sha256 for file in files}:
+        name = report["onnx"]["file"]
+        raise PackError(f"the temperature was fitted with another {name} than is packed; run export.temperature again")
+    return {"temperature": dict(report)}
 
 
 def _check_together(files: Sequence[PackedFile], device: str) -> None:

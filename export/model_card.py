@@ -8,6 +8,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from edge.bundle import COMMON_MODEL
 from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
 from export.expectation import FIGURES
@@ -59,6 +60,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
             _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
         ),
         expectation=_expectation(metrics.get("cross_validation")),
+        calibration=_calibration(manifest.get("temperature"), manifest["device"]),
         differences=_differences_table(metrics["models"]),
         confusions="\n\n".join(_confusion_table(dataset, manifest) for dataset in metrics["measured_on"]),
     )
@@ -153,6 +155,31 @@ def _expectation(crossed: Mapping[str, Any] | None) -> str:
     rows = [_expected_row(title, row) for title, row in crossed["rows"].items()]
     heading = [crossed["dataset"], "patients", "cycles N/C/W/B", "Score", "Sp", "Se", "AUC normal/abnormal"]
     return f"{text}\n\n{table(heading, rows)}"
+
+
+def _calibration(report: Mapping[str, Any] | None, device: str) -> str:
+    if report is None:
+        return "The probabilities are the network's own, not calibrated: 0.8 does not mean right in 8 of 10."
+    own, titles = report["own"], {"none": "nothing", "own": f"cycles of {device}", "pooled": "all held-back cycles"}
+    if device == COMMON_MODEL:
+        titles["own"] = titles["pooled"]
+    rows = [
+        [titles[name], f"{tried['value']:.2f}", _to_four_digits(tried["left_out_nll"])]
+        for name, tried in report["candidates"].items()
+    ]
+    nll, ece = ([own[when][key] for when in ("before", "after")] for key in ("nll", "ece"))
+    text = (
+        f"Results carry the network's probabilities at temperature {report['value']:.2f} (p to the power of "
+        f"1 / temperature, made to add up to 1 again), which changes no decision. On the {own['cycles']} cycles of "
+        f"{own['patients']} held-back patients that it was chosen on, the negative log-likelihood (NLL) went from "
+        f"{nll[0]:.3f} to {nll[1]:.3f}, the expected calibration error from {percent(ece[0])} to {percent(ece[1])} "
+        "points. Taken is the candidate with the lowest NLL where each patient is judged by a fit without them:"
+    )
+    return f"{text}\n\n{table(['fitted on', 'temperature', 'NLL'], rows)}"
+
+
+def _to_four_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _expected_row(title: str, row: Mapping[str, Any]) -> list[str]:

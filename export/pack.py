@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
     arguments = build_parser().parse_args(argv)
     try:
-        metrics = read_metrics(arguments.comparison, arguments.cross_validation, arguments.device)
+        metrics = read_metrics(
+            arguments.comparison, arguments.cross_validation, arguments.temperature, arguments.device
+        )
         model_id = pack(arguments.checkpoint, arguments.onnx, metrics, arguments.device, arguments.output)
     except (ExportError, TrainError, EdgeError) as error:
         print(f"pack: {error}", file=sys.stderr)
@@ -56,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--comparison", type=Path, required=True, metavar="FILE.json", help="report of export.compare")
     parser.add_argument(
         "--cross-validation", type=Path, metavar="FILE.json", help="report of train.cross_validate, for the model card"
+    )
+    parser.add_argument(
+        "--temperature", type=Path, metavar="FILE.json", help="report of export.temperature (default: not calibrated)"
     )
     parser.add_argument("--device", default="common", help="stethoscope profile, or common (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
@@ -91,18 +96,23 @@ def _prove(bundle: Bundle, name: str) -> None:
         prove_engine(engine, load_golden(bundle, name), name)
 
 
-def read_metrics(comparison: Path, cross_validation: Path | None, device: str) -> Metrics:
+def read_metrics(comparison: Path, cross_validation: Path | None, temperature: Path | None, device: str) -> Metrics:
     """The reports that the figures of a bundle for `device` come from. Raises PackError, edge's ProfileError."""
-    compared = _read_report(comparison, "export.compare --report", {"data", "models", "objections"})
-    if cross_validation is None:
-        return Metrics(compared)
-    report = _read_report(cross_validation, "train.cross_validate", {"seeds"})
+    return Metrics(
+        _read_report(comparison, "export.compare --report", {"data", "models", "objections"}),
+        None if cross_validation is None else _read_expectation(cross_validation, device),
+        None if temperature is None else _read_report(temperature, "export.temperature", {"value", "onnx", "own"}),
+    )
+
+
+def _read_expectation(path: Path, device: str) -> dict[str, Any]:
+    report = _read_report(path, "train.cross_validate", {"seeds"})
     token = None if device == COMMON_MODEL else load_profile(device).icbhi_token
     try:
-        return Metrics(compared, expectation(report, token))
+        return expectation(report, token)
     except KeyError as error:
         raise PackError(
-            f"{cross_validation}: holds no {error}; run train.cross_validate again, with --fine-tune for {device}"
+            f"{path}: holds no {error}; run train.cross_validate again, with --fine-tune for {device}"
         ) from None
 
 
