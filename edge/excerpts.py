@@ -16,8 +16,8 @@ Float32 = NDArray[np.float32]
 
 MAX_EXCERPT_S = 120.0
 """All of an ICBHI recording (10 to 90 s); of a longer one, as much around its findings as one listens to."""
-AROUND_S = 2.0
-"""Heard before and after a finding, so that the ear has something to compare with."""
+BEFORE_S, AFTER_S = 2.0, 9.0
+"""Around the beginning of a window: the 7 s of the released models, and as much before and after to compare with."""
 FULL_SCALE = 0.9
 MAX_GAIN_DB = 40.0
 """Stethoscopes record softly, and a laptop's loudspeaker is weak below 200 Hz; more would only raise noise."""
@@ -43,7 +43,7 @@ class Clip:
 
 
 def choose_excerpts(sound_s: float, flagged: Sequence[Stretch], limit_s: float = MAX_EXCERPT_S) -> list[Excerpt]:
-    """All of a recording of at most `limit_s`; else what lies around its most probable abnormal stretches, in order.
+    """All of a recording of at most `limit_s`; else what lies around its most probable abnormal windows, in order.
 
     Where there is none, the beginning.
     """
@@ -52,12 +52,11 @@ def choose_excerpts(sound_s: float, flagged: Sequence[Stretch], limit_s: float =
     abnormal = sorted((s for s in flagged if s.label is not None), key=lambda s: -(s.probability or 0.0))
     chosen: list[Excerpt] = []
     for stretch in abnormal:
-        begin_s = max(stretch.start_s - AROUND_S, 0.0)
-        left_s = limit_s - sum(excerpt.end_s - excerpt.start_s for excerpt in chosen)
-        end_s = min(stretch.end_s + AROUND_S, sound_s, begin_s + left_s)
-        if end_s - begin_s < AROUND_S:
+        peak_s = stretch.start_s if stretch.peak_start_s is None else stretch.peak_start_s
+        wider = _united([*chosen, Excerpt(max(peak_s - BEFORE_S, 0.0), min(peak_s + AFTER_S, sound_s))])
+        if _total_s(wider) > limit_s:
             break
-        chosen = _united([*chosen, Excerpt(begin_s, end_s)])
+        chosen = wider
     return chosen or [Excerpt(0.0, limit_s)]
 
 
@@ -88,6 +87,10 @@ class Cutter:
     def _clip(self, first: int, samples: Float32, gain: float) -> Clip:
         start_s, end_s = first / self._rate_hz, (first + samples.size) / self._rate_hz
         return Clip(start_s, end_s, 20 * float(np.log10(gain)), _wave_file(samples * gain, self._rate_hz))
+
+
+def _total_s(excerpts: Sequence[Excerpt]) -> float:
+    return sum(excerpt.end_s - excerpt.start_s for excerpt in excerpts)
 
 
 def _united(excerpts: Iterable[Excerpt]) -> list[Excerpt]:

@@ -28,6 +28,8 @@ class Stretch:
     """None where the sound was not fit to be labelled."""
     probability: float | None = None
     """The highest that a window gave to `label`; None where there is no label, or the label is a listener's."""
+    peak_start_s: float | None = None
+    """Where the first window that gave it begins."""
     reasons: tuple[Reason, ...] = ()
     """Why there is no label; of several windows, the measurements furthest off."""
     annotated: str | None = None
@@ -160,6 +162,7 @@ def _stretch_from_result(result: Record) -> Stretch:
         end_s=float(result["end_s"]),
         label=label,
         probability=None if label is None else float(result["probabilities"][label]),
+        peak_start_s=None if label is None else float(result["start_s"]),
         reasons=tuple(_reason_from_record(reason) for reason in result["quality"]["reasons"]),
         annotated=result.get("annotated"),
     )
@@ -177,11 +180,12 @@ def _kind(stretch: Stretch) -> tuple[str | None, tuple[str, ...]]:
 
 def _joined(before: Stretch, after: Stretch) -> Stretch:
     pairs = zip(before.reasons, after.reasons, strict=True)
-    probabilities = [p for p in (before.probability, after.probability) if p is not None]
+    likelier = after if (after.probability or 0.0) > (before.probability or 0.0) else before
     return replace(
         before,
         end_s=max(before.end_s, after.end_s),
-        probability=max(probabilities, default=None),
+        probability=likelier.probability,
+        peak_start_s=likelier.peak_start_s,
         reasons=tuple(max(pair, key=_excess) for pair in pairs),
         annotated=before.annotated if before.annotated == after.annotated else None,
     )

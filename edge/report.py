@@ -133,8 +133,8 @@ def _choose_sound(findings: Findings, with_audio: bool, left_s: float) -> tuple[
     left_out_s = findings.sound_s - sum(excerpt.end_s - excerpt.start_s for excerpt in excerpts)
     if left_out_s < 1 / PICTURE_SPEC.sample_rate_hz:
         return excerpts, ""
-    chosen = "what lies around the most probable findings" if findings.abnormal else "the beginning"
-    return excerpts, f"Of this long recording only {chosen} is here to be heard; {length(left_out_s)} are left out."
+    chosen = "what lies around the most probable abnormal windows" if findings.abnormal else "the beginning"
+    return excerpts, f"Of this long recording only {chosen} can be heard here; {length(left_out_s)} are left out."
 
 
 def _device_titles() -> dict[str, str]:

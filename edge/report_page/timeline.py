@@ -16,6 +16,7 @@ LETTERS = {"normal": "N", "crackle": "C", "wheeze": "W", "both": "B"}
 LETTER_SHARE = 0.018
 """Of the width: a box that is narrower has no room for a letter."""
 WORD_SHARE = 0.12
+MAX_MARKS = 40
 TICKS_HZ = (100, 500, 1000, 1500, 2000)
 TICK_STEPS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600)
 MAX_TICKS = 8
@@ -45,8 +46,13 @@ def lane_svg(lane: Lane, span_s: float) -> str:
 
 
 def marks_svg(findings: Findings, span_s: float) -> str:
-    """What lies over the spectrogram: abnormal stretches between two lines, what has no label under a hatching."""
-    marks = "".join(_mark(stretch, span_s) for stretch in findings.flagged.found)
+    """What lies over the spectrogram: abnormal stretches between two lines, what has no label under a hatching.
+
+    Of more than `MAX_MARKS` stretches the lines would hide the sound; the lanes show them.
+    """
+    flagged = findings.flagged.found
+    marked = flagged if len(flagged) <= MAX_MARKS else [stretch for stretch in flagged if stretch.label is None]
+    marks = "".join(_mark(stretch, span_s) for stretch in marked)
     return (
         f'<svg class="marks" aria-hidden="true">{marks}<line class="playhead" y1="0" y2="100%" x1="-9" x2="-9"/></svg>'
     )

@@ -209,7 +209,9 @@ def test_of_a_long_recording_the_sound_around_its_findings_is_there_and_the_rest
     records = [result(long, 0, 7, "normal"), result(long, 100, 107, "crackle"), file_record(long, 130.0)]
     page = write(tmp_path / "report.html", records, with_audio=True)
     assert [(a["data-start"], a["data-end"]) for a in page.all("audio")] == [("98.000", "109.000")]
-    assert "only what lies around the most probable findings is here to be heard; 1:59 min are left out" in page.text
+    assert (
+        "only what lies around the most probable abnormal windows can be heard here; 1:59 min are left out" in page.text
+    )
 
 
 def test_a_page_holds_a_bounded_amount_of_sound(
