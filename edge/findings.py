@@ -174,8 +174,8 @@ def _reason_from_record(record: Record) -> Reason:
     )
 
 
-def _kind(stretch: Stretch) -> tuple[str | None, tuple[str, ...]]:
-    return stretch.label, tuple(reason.name for reason in stretch.reasons)
+def _kind(stretch: Stretch) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    return stretch.label, tuple((reason.name, reason.unit) for reason in stretch.reasons)
 
 
 def _joined(before: Stretch, after: Stretch) -> Stretch:

@@ -13,9 +13,13 @@ REASON_WORDS = {
     "non-finite": "damaged samples",
     "gap": "sound is missing",
     "clipping": "too loud, overdriven",
-    "silence": "too quiet, or the stethoscope was not on the skin",
+    "silence": "too quiet, or not on the skin",
+    "dc": "constant offset, a fault of the input",
+    "band": "sound that this stethoscope does not pick up",
+    "hum": "mains hum",
+    "speech": "speech",
+    "knock": "knocks or rubbing",
 }
-UNIT_FACTORS = {"share": (100.0, " %")}
 
 
 def shown(text: object) -> str:
@@ -58,9 +62,8 @@ def reason_words(name: str) -> str:
 
 def reason_text(reason: Reason) -> str:
     """A reason in words, with what was measured and the limit."""
-    factor, unit = UNIT_FACTORS.get(reason.unit, (1.0, f" {reason.unit}" if reason.unit else ""))
-    measured, limit = reason.measured * factor, reason.threshold * factor
-    return f"{reason_words(reason.name)} (measured {measured:.3g}{unit}, limit {limit:.3g}{unit})"
+    measured, limit = (_amount(value, reason.unit) for value in (reason.measured, reason.threshold))
+    return f"{reason_words(reason.name)} (measured {measured}, limit {limit})"
 
 
 def count_words(number: int, noun: str) -> str:
@@ -71,6 +74,13 @@ def count_words(number: int, noun: str) -> str:
 def kind_class(label: str | None) -> str:
     """The style class of a label."""
     return label if label in LABELS else "none"
+
+
+def _amount(value: float, unit: str) -> str:
+    """A measured value with its unit; of a share, such as `share above 1 kHz`, percent."""
+    if unit.split(" ")[0] == "share":
+        return f"{100 * value:.3g} %{unit.removeprefix('share')}"
+    return f"{value:.3g} {unit}".rstrip()
 
 
 def _visible(character: str) -> str:

@@ -91,10 +91,9 @@ def test_a_short_recording_is_heard_whole() -> None:
 
 
 def test_of_a_long_recording_the_most_probable_windows_are_heard_in_order_and_no_more() -> None:
-    windows = [
-        result(100.0 * n + 3.5 * k, 100.0 * n + 3.5 * k + 7, "wheeze", (n + k) / 100) for n in range(60) for k in (0, 1)
-    ]
-    excerpts = choose_excerpts(6000.0, findings_of(*windows).flagged.found)
+    starts = [(100.0 * n + 3.5 * k, (n + k) / 100) for n in range(60) for k in (0, 1)]
+    found = findings_of(*(result(start_s, start_s + 7, "wheeze", probability) for start_s, probability in starts))
+    excerpts = choose_excerpts(6000.0, found.flagged.found)
     assert [excerpt.start_s for excerpt in excerpts] == sorted(excerpt.start_s for excerpt in excerpts)
     assert excerpts[-1] == Excerpt(5901.5, 5912.5)
     assert len(excerpts) == int(MAX_EXCERPT_S / 11)

@@ -335,4 +335,6 @@ def test_times_are_written_as_fine_as_the_recording_is_long(time_s: float, span_
 def test_reasons_are_told_in_words_with_their_measurement() -> None:
     clipping = Reason("clipping", 0.124, 0.01, "share")
     assert reason_text(clipping) == "too loud, overdriven (measured 12.4 %, limit 1 %)"
+    band = Reason("band", 0.34, 0.2, "share above 1 kHz")
+    assert reason_text(band).endswith("(measured 34 % above 1 kHz, limit 20 % above 1 kHz)")
     assert reason_text(Reason("new-kind", 3.0, 2.0, "s")) == "new kind (measured 3 s, limit 2 s)"
