@@ -17,8 +17,10 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 HOME, ERASE_BELOW, ERASE_TO_END_OF_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 SHORTEST_JUMP_CELLS = 6
 """Fewer unchanged cells than that are sent again: a jump over them would take as many bytes."""
-BYTES_A_DRAWING = 1800
-"""Measured: 200 columns are whole within a second; 5 drawings a second stay under 10 kB even while all changes."""
+LONGEST_PIECE_CELLS = 40
+"""What is sent at once; 1 kB where each cell has two colours of its own."""
+BYTES_A_DRAWING = 2000
+"""A drawing on 80 columns seldom needs more than 200; a new picture of 200 columns is whole after two seconds."""
 BLANK: Cell = (" ", "")
 
 Row = tuple[Cell, ...]
@@ -67,7 +69,7 @@ class Screen:
     def draw(self, lines: Sequence[Line], bytes_at_most: int | None = BYTES_A_DRAWING) -> None:
         """Replace what was drawn before; what does not fit on the terminal is cut off.
 
-        Where more has changed than `bytes_at_most` (and one piece of a line), the next drawing does the rest.
+        Where more has changed than `bytes_at_most` can tell, the next drawings do the rest, a piece each at least.
         """
         size = self._size()
         begin = ""
@@ -84,16 +86,14 @@ class Screen:
 
     def _changes(self, wanted: Sequence[Row], bytes_at_most: int | None) -> str:
         """What to send, with the cursor, before and after, at the beginning of the line below the last one."""
-        pen = _Pen(len(self._drawn), self._styled)
+        pen = _Pen(len(self._drawn), bytes_at_most)
         for row, cells in enumerate(wanted):
             if row == len(self._drawn):
                 self._drawn.append(())
             for first, end in _differences(self._drawn[row], cells):
-                if bytes_at_most is None or pen.sent < bytes_at_most:
-                    pen.write(row, first, cells[first:end])
+                if pen.send_at(row, first, _styled(cells[first:end], self._styled)):
                     self._drawn[row] = _replaced(self._drawn[row], first, cells[first:end])
-            if len(self._drawn[row]) > len(cells):
-                pen.erase_from(row, len(cells))
+            if len(self._drawn[row]) > len(cells) and pen.send_at(row, len(cells), ERASE_TO_END_OF_LINE):
                 self._drawn[row] = self._drawn[row][: len(cells)]
         pen.go_to(len(wanted), 0)
         if len(self._drawn) > len(wanted):
@@ -123,11 +123,11 @@ class Screen:
 class _Pen:
     """A cursor that moves by escape codes, relative to the line where it began."""
 
-    def __init__(self, row: int, styled: bool) -> None:
+    def __init__(self, row: int, bytes_at_most: int | None) -> None:
         self._row = row
-        self._styled = styled
+        self._bytes_at_most = bytes_at_most
+        self._sent_bytes = 0
         self._pieces: list[str] = []
-        self.sent = 0
 
     @property
     def text(self) -> str:
@@ -135,7 +135,16 @@ class _Pen:
 
     def send(self, text: str) -> None:
         self._pieces.append(text)
-        self.sent += len(text.encode("utf-8", "replace"))
+        self._sent_bytes += _size_bytes(text)
+
+    def send_at(self, row: int, column: int, text: str) -> bool:
+        """Send what fits, and the first piece in any case; whether it was sent."""
+        full = self._bytes_at_most is not None and self._sent_bytes + _size_bytes(text) > self._bytes_at_most
+        if full and self._sent_bytes:
+            return False
+        self.go_to(row, column)
+        self.send(text)
+        return True
 
     def go_to(self, row: int, column: int) -> None:
         """A line feed goes down: at the bottom of the terminal it also makes room."""
@@ -144,20 +153,19 @@ class _Pen:
         self._row = row
         self.send(f"{vertical}\r" + (f"\x1b[{column}C" if column else ""))
 
-    def write(self, row: int, column: int, cells: Sequence[Cell]) -> None:
-        self.go_to(row, column)
-        style = ""
-        for character, cell_style in cells:
-            if self._styled and cell_style != style:
-                self.send(f"\x1b[0;{cell_style}m" if cell_style else "\x1b[0m")
-                style = cell_style
-            self.send(character)
-        if style:
-            self.send("\x1b[0m")
 
-    def erase_from(self, row: int, column: int) -> None:
-        self.go_to(row, column)
-        self.send(ERASE_TO_END_OF_LINE)
+def _size_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _styled(cells: Sequence[Cell], styled: bool) -> str:
+    pieces, style = [], ""
+    for character, cell_style in cells:
+        if styled and cell_style != style:
+            pieces.append(f"\x1b[0;{cell_style}m" if cell_style else "\x1b[0m")
+            style = cell_style
+        pieces.append(character)
+    return "".join(pieces) + ("\x1b[0m" if style else "")
 
 
 @lru_cache(maxsize=256)
@@ -191,7 +199,7 @@ def _differences(drawn: Row, wanted: Row) -> Iterator[tuple[int, int]]:
     for column, cell in enumerate(wanted):
         if column < len(drawn) and drawn[column] == cell:
             continue
-        if column - end > SHORTEST_JUMP_CELLS:
+        if column - end > SHORTEST_JUMP_CELLS or column - first >= LONGEST_PIECE_CELLS:
             if end > first:
                 yield first, end
             first = column

@@ -177,7 +177,7 @@ def test_the_view_is_drawn_five_times_a_second_at_most_and_at_the_end() -> None:
     assert len(set(lengths)) == 15  # every seventh block, in 3.1 s
     view.show_result(RESULT)
     view.finish()
-    assert "quality ok" in kept.getvalue()
+    assert "wheeze    81%" in kept.getvalue()
 
 
 @dataclass

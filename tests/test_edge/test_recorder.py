@@ -9,6 +9,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -370,6 +371,28 @@ def test_a_killed_recording_plays_all_but_its_last_second(
     np.testing.assert_array_equal(played, read_wave(source)[: played.size])
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever wrote it is gone, and so is the lock
+
+
+LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); import edge.cli as c; "
+
+
+def test_a_write_that_fails_stops_recording_and_not_listening(
+    write_sound: WriteSound, breathing: Breathing, models_folder: Path, tmp_path: Path
+) -> None:
+    source, kept = write_sound("a.wav", breathing(20, RATE_HZ), RATE_HZ), tmp_path / "kept"
+    arguments = ["listen", "--device", "meditron", "--source", source, "--no-realtime", "--record", kept]
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{LIMITED} sys.exit(c.main())", *map(str, arguments)],
+        env=os.environ | {"RESPIRE_EDGE_MODELS": str(models_folder)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == 0
+    assert sum(record["record"] == "result" for record in records) == 14
+    (stopped,) = [record for record in records if record.get("event") == "recording-stopped"]
+    assert stopped["reason"] == "File too large"
+    (path,) = kept.glob("*.wav")
+    assert 0 < read_wave(path).size <= 30_000
 
 
 def test_recordings_too_old_are_gone_when_listening_begins(
