@@ -13,6 +13,7 @@ from benchmarks.chain import measure_chains
 from benchmarks.engines import measure_engines
 from benchmarks.epoch import EpochEffort, measure_epochs
 from benchmarks.features import measure_features
+from benchmarks.live_view import measure_live_view
 from benchmarks.machine import describe_machine
 from benchmarks.networks import paper_networks, released_network
 from benchmarks.precision import measure_precisions
@@ -50,6 +51,7 @@ class Effort:
     recordings: int
     starts: int
     soak: SoakEffort
+    watched_s: float
 
 
 FULL = Effort(
@@ -64,6 +66,7 @@ FULL = Effort(
     recordings=12,
     starts=5,
     soak=SoakEffort(sound_s=3600.0, speed=20.0),
+    watched_s=120.0,
 )
 QUICK = Effort(
     features=2,
@@ -77,6 +80,7 @@ QUICK = Effort(
     recordings=2,
     starts=1,
     soak=SoakEffort(sound_s=12.0, speed=100.0),
+    watched_s=2.0,
 )
 """Enough to see that everything still runs; its figures mean little."""
 
@@ -117,6 +121,7 @@ def measure(model: Path | None, effort: Effort) -> list[Table]:
         measure_throughput(bundle.folder, effort.recordings),
         measure_startup(bundle.folder, effort.starts),
         measure_soak(bundle.folder, effort.soak),
+        measure_live_view(effort.watched_s),
     ]
 
 

@@ -38,11 +38,22 @@ def test_the_quick_run_fills_every_table(
         "## `respire-edge score`",
         "## `respire-edge listen`",
         "## An hour of `respire-edge listen`",
+        "## Watching and recording",
     ]
     rows = ("8-bit levels", "image, respirenet", "image, compact", "respirenet | every", "compact | as drawn", "VTLP")
     networks = [f"ResNet-18, width 0.125 | {spec} | int8-u8.onnx" for spec in SPECS]
     chains = [f"ResNet-18, width 0.125 | {spec} | onnxruntime-cpu-int8" for spec in SPECS]
-    for row in (*rows, "compact_half", "narrow", "fp32.onnx", *networks, *chains, "WAV, 44100 Hz | 1", "demo", "memory, growth, MB"):
+    for row in (
+        *rows,
+        "compact_half",
+        "narrow",
+        "fp32.onnx",
+        *networks,
+        *chains,
+        "WAV, 44100 Hz | 1",
+        "demo",
+        "memory, growth, MB",
+    ):
         assert re.search(rf"^\| {re.escape(row)} \| .*\d", text, flags=re.MULTILINE), row
 
 
