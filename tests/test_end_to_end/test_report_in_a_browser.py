@@ -15,7 +15,7 @@ from edge.labels import LABELS
 from edge.report import write_report
 
 if TYPE_CHECKING:
-    from tests.test_end_to_end.conftest import Browser
+    from tools.chromium import Browser
 
 RATE_HZ = 4000
 RECORDINGS = (("breath10.wav", 20, "wheeze"), ("breath9.wav", 12, "normal"), ("quiet <b>&amp;.wav", 16, None))
