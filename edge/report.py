@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
 from edge.audio.recording import RecordingSource
-from edge.errors import OutputError, ProfileError, RecordingError
+from edge.bundle import list_bundles, load_bundle
+from edge.errors import BundleError, OutputError, ProfileError, RecordingError
 from edge.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
 from edge.findings import Findings, Record
 from edge.private_file import open_private
@@ -38,7 +40,7 @@ def check_report(path: Path) -> None:
         raise OutputError(f"{path}: a report is a page; choose a name that ends in {ENDING}")
     if path.is_dir():
         raise OutputError(f"{path}: a folder is there; choose another name for the report")
-    with _failures_named(path), tempfile.TemporaryFile(dir=path.parent):
+    with _failures_named(path), _page_in_progress(path):
         pass
 
 
@@ -53,11 +55,11 @@ def write_report(
     """Write the page about `records`, the JSON objects of `score` in their order, to `path`, for its owner alone.
 
     Each recording is read again, as a stream, for its picture and, `with_audio`, its sound; one that cannot be read any
-    more gets a card that says so. `metrics` are those of the models' manifests by model id. Memory grows with the
-    number of recordings only by their lines in the table. The page appears under its name when it is complete. Raises
-    OutputError.
+    more gets a card that says so. `metrics` are those of the models' manifests by model id; None looks for them where
+    models are looked for. Memory grows with the number of recordings only by their lines in the table. The page appears
+    under its name when it is complete. Raises OutputError.
     """
-    page = path.with_name(f".{path.name}.partial")
+    known = _metrics_of_models() if metrics is None else metrics
     titles = _device_titles()
     audio_left_s = MAX_PAGE_AUDIO_S if with_audio else 0.0
     rows: list[Row] = []
@@ -69,14 +71,13 @@ def write_report(
             cards.write(card(findings, f"r{number}", titles.get(findings.device, findings.device), look))
             rows.append(row(findings, f"r{number}"))
         cards.seek(0)
-        try:
-            with open_private(page, "w", encoding="utf-8", newline="\n") as file:
-                file.write(opening(rows, metrics or {}, PICTURE_SPEC, made_on or date.today()))
-                shutil.copyfileobj(cards, file)
-                file.write(closing())
-            page.replace(path)
-        finally:
-            page.unlink(missing_ok=True)
+        with _page_in_progress(path) as page:
+            page.write(opening(rows, known, PICTURE_SPEC, made_on or date.today()))
+            shutil.copyfileobj(cards, page)
+            page.write(closing())
+            page.flush()
+            os.fsync(page.fileno())
+            Path(page.name).replace(path)
 
 
 def findings_from_records(records: Iterable[Record]) -> Iterator[Findings]:
@@ -142,6 +143,28 @@ def _device_titles() -> dict[str, str]:
         return {name: profile.title for name, profile in load_profiles().items()}
     except ProfileError:  # the recordings are scored by now; a profile broken meanwhile costs a title only
         return {}
+
+
+def _metrics_of_models() -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    with suppress(BundleError):  # what is known of a model is told where it can be; the findings stand without it
+        for folder in list_bundles(None, os.environ):
+            with suppress(BundleError):
+                bundle = load_bundle(folder)
+                found[bundle.model_id] = bundle.metrics
+    return found
+
+
+@contextmanager
+def _page_in_progress(path: Path) -> Iterator[IO[str]]:
+    """A new file beside `path`, gone afterwards unless it was renamed; one that a killed run left is taken away."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        with open_private(partial, "x", encoding="utf-8", newline="\n") as file:
+            yield file
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _temporary_text(folder: Path) -> IO[str]:

@@ -15,7 +15,7 @@ NOTHING_KNOWN = "<p>No measured figures were at hand for this model; without the
 def model_facts(model_id: str, metrics: Metrics) -> str:
     """HTML about one model. `metrics` is its manifest's; its `cross_validation` is shown where there is one."""
     rows = "".join(_row(name, figures) for name, figures in _rows(metrics))
-    return f"<h4>{shown(model_id)}</h4>\n" + (_table(metrics["cross_validation"], rows) if rows else NOTHING_KNOWN)
+    return f"<h3>{shown(model_id)}</h3>\n" + (_table(metrics["cross_validation"], rows) if rows else NOTHING_KNOWN)
 
 
 def _rows(metrics: Metrics) -> list[tuple[str, Metrics]]:

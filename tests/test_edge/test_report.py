@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from edge.bundle import load_bundle
 from edge.errors import OutputError, RecordingError
 from edge.labels import LABELS
 from edge.quality import Reason
@@ -250,8 +251,18 @@ def test_a_models_measured_figures_are_shown_and_their_absence_said(tmp_path: Pa
     metrics = {"common@1234": {"cross_validation": {"dataset": "icbhi", "extent": "subset", "rows": {"<all>": row}}}}
     known = write(tmp_path / "known.html", records_of(recording), metrics=metrics)
     assert "<all>937225 % ± 2–" in known.text
-    unknown = write(tmp_path / "unknown.html", records_of(recording))
+    unknown = write(tmp_path / "unknown.html", records_of(recording), metrics={})
     assert "No measured figures were at hand" in unknown.text
+
+
+def test_the_figures_of_the_released_models_are_found_by_themselves(
+    tmp_path: Path, recording: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESPIRE_EDGE_MODELS", raising=False)
+    model_id = load_bundle(repository / "models" / "common").model_id
+    records = [result(recording, 0, 7, "normal") | {"model": model_id}, file_record(recording, 20.0)]
+    page = write(tmp_path / "report.html", records)
+    assert f"{model_id} Measured on people whom the network had never heard (icbhi, subset)" in page.text
 
 
 @pytest.mark.parametrize("metrics", [{}, {"cross_validation": 3}, {"cross_validation": {"rows": [1]}}])
@@ -303,6 +314,14 @@ def test_a_folder_in_the_reports_place_is_refused_before_and_after(tmp_path: Pat
         check_report(tmp_path / "report.html")
     with pytest.raises(OutputError):
         write(tmp_path / "report.html", records_of(recording))
+
+
+def test_what_a_killed_run_left_does_not_stand_in_the_way_nor_lead_elsewhere(tmp_path: Path, recording: Path) -> None:
+    elsewhere = tmp_path / "ward" / "elsewhere"
+    (tmp_path / ".report.html.partial").symlink_to(elsewhere)
+    write(tmp_path / "report.html", records_of(recording))
+    assert not elsewhere.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "ward"]
 
 
 def test_a_disk_that_is_full_costs_one_line_and_leaves_the_page_before(tmp_path: Path, recording: Path) -> None:
