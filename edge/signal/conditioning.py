@@ -52,9 +52,16 @@ def condition(chunk: Float32, state: ConditionerState, conditioner: Conditioner)
     Parameters: `chunk` float32 [n] at the input rate, any n. Returns: float32 samples at the features' rate and the new
     state.
     """
+    return condition_in_steps(chunk, state, conditioner)[1:]
+
+
+def condition_in_steps(
+    chunk: Float32, state: ConditionerState, conditioner: Conditioner
+) -> tuple[Float32, Float32, ConditionerState]:
+    """As `condition`, with the samples between the two steps, resampled and not yet band-passed, before its results."""
     resampled, resampler_state = resample(chunk, state.resampler, conditioner.resampler)
     filtered, bandpass_state = bandpass(resampled, state.bandpass, conditioner.bandpass)
-    return filtered.astype(np.float32), ConditionerState(resampler_state, bandpass_state)
+    return resampled, filtered.astype(np.float32), ConditionerState(resampler_state, bandpass_state)
 
 
 def finish_conditioning(state: ConditionerState, conditioner: Conditioner) -> Float32:
