@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from edge.annotations import Cycle
 from edge.audio.block import AudioBlock
 from edge.audio.recording import Recording
 from edge.errors import AnnotationError
-from edge.faults import FaultTrace, count_faults, extend_trace
+from edge.intake import Intake
 from edge.pipeline import Classifier, Stretch
 from edge.results import Result
-from edge.signal.conditioning import condition_recording
 from edge.signal.windows import windows_from_cycle
 
 
@@ -24,14 +25,14 @@ def results_from_cycles(
     Raises AnnotationError for a cycle that holds no sample of the sound, and EngineError.
     """
     spec = classifier.bundle.spec
-    sound = condition_recording(recording.samples, recording.sample_rate_hz, spec)
+    intake = Intake(recording.sample_rate_hz, spec)
     everything = AudioBlock(recording.samples, 0, recording.invalid_at, recording.clipped_at)
-    trace = extend_trace(FaultTrace(recording.sample_rate_hz), everything)
+    sound = np.concatenate([*intake.push(everything), intake.finish()])
     for index, cycle in enumerate(cycles):
         cut = sound[round(cycle.start_s * spec.sample_rate_hz) : round(cycle.end_s * spec.sample_rate_hz)]
         if cut.size == 0:
             span = f"{cycle.start_s} s to {cycle.end_s} s"
             raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
-        faults = count_faults(trace, cycle.start_s, cycle.end_s)
-        stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, spec), faults)
+        evidence = intake.evidence(cycle.start_s, cycle.end_s)
+        stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, spec), evidence)
         yield replace(classifier.classify(source, stretch), cycle=index, annotated=cycle.label)

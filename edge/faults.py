@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.audio.block import AudioBlock
-
-LOST, INVALID, CLIPPED = 1, 2, 4
-"""Bits of a sample's flags."""
+from edge.audio.block import AudioBlock, Positions, no_positions
 
 
 @dataclass(frozen=True)
@@ -23,11 +19,18 @@ class FaultCounts:
     samples: int
     """Length of the stretch."""
     sample_rate_hz: int
+    longest_gap: int = 0
+    """Samples of the stretch that the longest of its gaps takes."""
 
     @property
-    def lost_s(self) -> float:
-        """Time for which nothing arrived."""
-        return self.lost / self.sample_rate_hz
+    def lost_share(self) -> float:
+        """Samples that never arrived as a share of all."""
+        return self.lost / self.samples if self.samples else 0.0
+
+    @property
+    def longest_gap_s(self) -> float:
+        """How long nothing arrived at a time."""
+        return self.longest_gap / self.sample_rate_hz
 
     @property
     def clipped_share(self) -> float:
@@ -37,32 +40,73 @@ class FaultCounts:
 
 @dataclass(frozen=True)
 class FaultTrace:
-    """The flags of a stream's latest samples."""
+    """The faults of a stream, as far back as somebody may ask; an hour without sound takes no more room than a click.
+
+    Positions are sample numbers of the stream, lost samples counted.
+    """
 
     sample_rate_hz: int
-    first_sample: int = 0
-    """Position in the stream of the first flag."""
-    flags: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    end: int = 0
+    """How many samples there were so far."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """Start and end of each."""
+    invalid_at: Positions = field(default_factory=no_positions)
+    clipped_at: Positions = field(default_factory=no_positions)
 
 
 def extend_trace(trace: FaultTrace, block: AudioBlock) -> FaultTrace:
-    """The trace with the next block's flags, the samples lost before it included."""
-    flags = np.zeros(block.lost_samples + block.samples.size, np.uint8)
-    flags[: block.lost_samples] = LOST
-    flags[block.lost_samples + block.invalid_at] |= INVALID
-    flags[block.lost_samples + block.clipped_at] |= CLIPPED
-    return FaultTrace(trace.sample_rate_hz, trace.first_sample, np.concatenate([trace.flags, flags]))
+    """The trace with the next block's faults, the samples lost before it included."""
+    start = trace.end + block.lost_samples
+    return FaultTrace(
+        trace.sample_rate_hz,
+        start + block.samples.size,
+        _with_gap(trace.gaps, trace.end, start),
+        _with_positions(trace.invalid_at, start, block.invalid_at),
+        _with_positions(trace.clipped_at, start, block.clipped_at),
+    )
 
 
 def trace_from(trace: FaultTrace, start_s: float) -> FaultTrace:
     """The trace without what lies before `start_s`."""
-    cut = max(int(start_s * trace.sample_rate_hz) - trace.first_sample, 0)
-    return FaultTrace(trace.sample_rate_hz, trace.first_sample + cut, trace.flags[cut:])
+    first = int(start_s * trace.sample_rate_hz)
+    return replace(
+        trace,
+        gaps=tuple(gap for gap in trace.gaps if gap[1] > first),
+        invalid_at=_from(trace.invalid_at, first),
+        clipped_at=_from(trace.clipped_at, first),
+    )
 
 
 def count_faults(trace: FaultTrace, start_s: float, end_s: float) -> FaultCounts:
     """The faults between two times of the stream."""
-    start, end = (max(round(time_s * trace.sample_rate_hz) - trace.first_sample, 0) for time_s in (start_s, end_s))
-    flags = trace.flags[start:end]
-    lost, invalid, clipped = (int(np.count_nonzero(flags & bit)) for bit in (LOST, INVALID, CLIPPED))
-    return FaultCounts(lost, invalid, clipped, flags.size, trace.sample_rate_hz)
+    start, end = (min(max(round(time_s * trace.sample_rate_hz), 0), trace.end) for time_s in (start_s, end_s))
+    inside = [max(min(gap_end, end) - max(gap_start, start), 0) for gap_start, gap_end in trace.gaps]
+    return FaultCounts(
+        lost=sum(inside),
+        invalid=_count(trace.invalid_at, start, end),
+        clipped=_count(trace.clipped_at, start, end),
+        samples=max(end - start, 0),
+        sample_rate_hz=trace.sample_rate_hz,
+        longest_gap=max(inside, default=0),
+    )
+
+
+def _with_gap(gaps: tuple[tuple[int, int], ...], start: int, end: int) -> tuple[tuple[int, int], ...]:
+    if start == end:
+        return gaps
+    if gaps and gaps[-1][1] == start:  # told in two parts, with no sound between them
+        return (*gaps[:-1], (gaps[-1][0], end))
+    return (*gaps, (start, end))
+
+
+def _with_positions(known: Positions, start: int, positions: Positions) -> Positions:
+    return np.concatenate([known, start + positions]) if positions.size else known
+
+
+def _from(positions: Positions, first: int) -> Positions:
+    kept = np.searchsorted(positions, first)
+    return positions[kept:].copy() if kept else positions
+
+
+def _count(positions: Positions, start: int, end: int) -> int:
+    return int(np.searchsorted(positions, end) - np.searchsorted(positions, start)) if end > start else 0

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,58 @@ KEYS = {
 QUALITY_KEYS = {"silence_level_dbfs", "clipped_share"}
 
 
+MAX_MISSING_SHARE = 0.02
+"""Of a window, for a profile that does not say: what the link's plan allows too (PROTOCOL of the microcontroller)."""
+
+
 @dataclass(frozen=True)
 class QualityLimits:
-    """From when on a window is not fit to be labelled."""
+    """From when on a stretch of sound is not fit to be labelled; a check whose limit is None is not made."""
 
     silence_level_dbfs: float
-    """A conditioned window whose RMS lies under this holds no breath sound; 0 dBFS is an RMS of 1."""
+    """Conditioned sound whose RMS lies under this holds no breath; 0 dBFS is an RMS of 1."""
     clipped_share: float
-    """A window more of whose samples than this stood at full scale before conditioning is overdriven."""
+    """More samples than this at full scale before conditioning: overdriven."""
+    gap_share: float = MAX_MISSING_SHARE
+    """More samples than this that never arrived."""
+    dc_share: float | None = None
+    """A mean of the samples further from 0 than this; 1 is full scale."""
+    share_above_2khz: float | None = None
+    """More power than this above what conditioning keeps, as a share of it and the conditioned sound's."""
+    share_above_1khz: float | None = None
+    """More of the conditioned sound's power than this in its upper half."""
+    share_below_50hz: float | None = None
+    """More power than this below what conditioning keeps."""
+    hum_db: float | None = None
+    """Lines of the mains stronger than this beside all other sound."""
+    speech_db: float | None = None
+    """A stronger ripple of the spectrum at a voice's pitch."""
+    knock_level_dbfs: float | None = None
+    """Bursts with hard edges louder than this for a hundredth of the time."""
+
+
+@dataclass(frozen=True)
+class _Range:
+    holds: Callable[[float], bool]
+    expected: str
+
+
+_SHARE = _Range(lambda share: 0 <= share <= 1, "a share from 0 to 1")
+_LEVEL = _Range(lambda level_dbfs: level_dbfs < 0, "a number below 0 (0 dBFS is full scale)")
+_RATIO = _Range(lambda _: True, "a number of decibels")
+QUALITY_RANGES = {
+    "silence_level_dbfs": _LEVEL,
+    "clipped_share": _SHARE,
+    "gap_share": _SHARE,
+    "dc_share": _SHARE,
+    "share_above_2khz": _SHARE,
+    "share_above_1khz": _SHARE,
+    "share_below_50hz": _SHARE,
+    "hum_db": _RATIO,
+    "speech_db": _RATIO,
+    "knock_level_dbfs": _LEVEL,
+}
+"""What each limit may be; all but `QUALITY_KEYS` may be left out."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +212,15 @@ def _read_band(fields: Mapping[str, Any], path: Path, sources: dict[str, str]) -
 def _read_quality(fields: Mapping[str, Any], path: Path, sources: dict[str, str]) -> QualityLimits:
     limits = fields["quality"]
     _expect(isinstance(limits, dict), path, "quality", f"an object with {', '.join(sorted(QUALITY_KEYS))}", limits)
-    _check_keys(limits, QUALITY_KEYS, f"{path}: quality:")
-    silence = _sourced(limits, "silence_level_dbfs", path, sources, "quality.")
-    holds = _is_number(silence) and silence < 0
-    _expect(holds, path, "quality.silence_level_dbfs", "a number below 0 (0 dBFS is full scale)", silence)
-    share = _sourced(limits, "clipped_share", path, sources, "quality.")
-    _expect(_is_number(share) and 0 <= share <= 1, path, "quality.clipped_share", "a share from 0 to 1", share)
-    return QualityLimits(silence_level_dbfs=float(silence), clipped_share=float(share))
+    _check_keys(limits, QUALITY_KEYS, f"{path}: quality:", optional=set(QUALITY_RANGES))
+    return QualityLimits(**{key: _read_limit(limits, key, path, sources) for key in QUALITY_RANGES if key in limits})
+
+
+def _read_limit(limits: Mapping[str, Any], key: str, path: Path, sources: dict[str, str]) -> float:
+    value = _sourced(limits, key, path, sources, "quality.")
+    allowed = QUALITY_RANGES[key]
+    _expect(_is_number(value) and allowed.holds(value), path, f"quality.{key}", allowed.expected, value)
+    return float(value)
 
 
 def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str, str], prefix: str = "") -> Any:
@@ -186,9 +232,10 @@ def _sourced(fields: Mapping[str, Any], key: str, path: Path, sources: dict[str,
     return pair["value"]
 
 
-def _check_keys(fields: Mapping[str, Any], known: set[str], where: str) -> None:
-    if missing := sorted(known - set(fields)):
-        raise ProfileError(f"{where} lacks {', '.join(missing)}; a profile says all of {', '.join(sorted(known))}")
+def _check_keys(fields: Mapping[str, Any], needed: set[str], where: str, optional: Set[str] = frozenset()) -> None:
+    if missing := sorted(needed - set(fields)):
+        raise ProfileError(f"{where} lacks {', '.join(missing)}; a profile says all of {', '.join(sorted(needed))}")
+    known = needed | optional
     if unknown := sorted(set(fields) - known):
         raise ProfileError(f"{where} has unknown {', '.join(unknown)}; a profile says only {', '.join(sorted(known))}")
 

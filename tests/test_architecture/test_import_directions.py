@@ -13,6 +13,7 @@ NOT_ON_THE_DEVICE = ("torch", "torchvision", "scipy", "librosa", "onnx", "cv2", 
 
 SPECTRA = {
     "edge/signal/mel.py": "the one definition of the features",
+    "edge/short_spectra.py": "judges the quality of sound, never what a network sees",
     "edge/audio/lung_sounds.py": "shapes simulated sound; measures nothing",
     "train/augmentation.py": "shapes sound before the features are made; measures nothing",
     "train/vocoder.py": "moves frequencies before the features are made; measures nothing",

@@ -16,7 +16,8 @@ from edge.annotations import Cycle
 from edge.audio.block import AudioBlock, block_from_channels
 from edge.audio.recording import Recording
 from edge.errors import AnnotationError, UsageError
-from edge.pipeline import GAP_PIECE_SAMPLES, Classifier, Pipeline, slider_from_hop
+from edge.intake import Intake
+from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.results import Result
 from edge.signal.conditioning import condition_recording
 from edge.signal.image import image_from_window
@@ -105,16 +106,70 @@ def test_lost_samples_keep_the_clock_right_and_are_a_gap(classifier: Classifier,
         assert (result.label is None) == touched
     whole = [result for result in results if result.start_s <= gap_s[0] and result.end_s >= gap_s[1]]
     assert whole
-    assert all(result.quality.reasons[0].measured == pytest.approx(0.5, abs=1e-3) for result in whole)
+    assert all(result.quality.reasons[0].measured == pytest.approx(0.5 / 7, abs=1e-3) for result in whole)
 
 
-def test_a_long_gap_is_taken_in_pieces(classifier: Classifier, sound: NDArray[np.float32]) -> None:
-    lost = 5 * GAP_PIECE_SAMPLES + 17
-    results = stream(classifier, [block(sound), block(sound[: 5 * RATE_HZ], lost=lost)], hop_s=7.0)
-    assert results[-1].end_s == pytest.approx(17 + lost / RATE_HZ, abs=0.001)
-    inside = [result for result in results if result.start_s > 13 and result.end_s < 12 + lost / RATE_HZ]
-    assert inside
+def test_a_gap_of_a_hundredth_of_a_second_is_closed_and_its_window_labelled(
+    classifier: Classifier, sound: NDArray[np.float32]
+) -> None:
+    lost, at = RATE_HZ // 100, 5 * RATE_HZ
+    unbroken = stream(classifier, [block(sound)])
+    results = stream(classifier, [block(sound[:at]), block(sound[at + lost :], lost)])
+    assert spans(results) == spans(unbroken)
+    for result, expected in zip(results, unbroken, strict=True):
+        assert result.quality.ok
+        assert result.probabilities == pytest.approx(expected.probabilities, abs=0.02)
+
+
+def test_many_short_gaps_are_too_much(classifier: Classifier, sound: NDArray[np.float32]) -> None:
+    lost = RATE_HZ // 100
+    pieces = [block(piece[lost:], lost) for piece in np.array_split(sound, 40)]
+    for result in stream(classifier, pieces):
+        assert [(reason.name, reason.threshold) for reason in result.quality.reasons] == [("gap", 0.02)]
+        assert result.quality.reasons[0].measured == pytest.approx(0.01 * 40 / 12, rel=0.1)
+
+
+def test_how_a_gap_is_told_changes_nothing(classifier: Classifier, sound: NDArray[np.float32]) -> None:
+    for lost in (RATE_HZ // 100, RATE_HZ):
+        nothing = sound[:0]
+        at_once = stream(classifier, [block(sound[:50000]), block(sound[50000:], lost)])
+        in_parts = [block(sound[:50000]), block(nothing, lost - 5), block(nothing), block(sound[50000:], 5)]
+        streamed = stream(classifier, in_parts)
+        assert spans(streamed) == spans(at_once)
+        assert reasons(streamed) == reasons(at_once)
+        for one, other in zip(streamed, at_once, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+
+
+def test_an_hour_without_a_device_gives_every_result_and_asks_the_network_once(
+    classifier: Classifier, sound: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    infer = classifier.engine.infer
+
+    def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append(len(images))
+        return infer(images)
+
+    monkeypatch.setattr(classifier.engine, "infer", counted)
+    lost = 3600 * RATE_HZ
+    results = stream(replace(classifier), [block(sound), block(sound, lost)], hop_s=1.0)
+    assert [result.start_s for result in results] == list(range(3600 + 24 - 7 + 1))
+    assert len(asked) < 60
+    inside = [result for result in results if result.start_s > 13 and result.end_s < 3612]
     assert reasons(inside) == [("gap", "silence")] * len(inside)
+    after = [result for result in results if result.start_s >= 3612]
+    alone = stream(classifier, [block(sound)], hop_s=1.0)
+    assert [result.label for result in after] == [result.label for result in alone]
+
+
+def test_a_long_gap_costs_no_filtering_and_changes_no_sample(breathing: Breathing) -> None:
+    lost, sound = 5 * 44100 + 17, breathing(2, 44100)
+    intake = Intake(44100, COMPACT)
+    blocks = [AudioBlock(sound), AudioBlock(sound, lost_samples=lost)]
+    taken = np.concatenate([*(piece for each in blocks for piece in intake.push(each)), intake.finish()])
+    filtered = condition_recording(np.concatenate([sound, np.zeros(lost, np.float32), sound]), 44100, COMPACT)
+    np.testing.assert_allclose(taken, filtered, atol=1e-7)
 
 
 def test_faulty_samples_spoil_only_the_windows_they_lie_in(classifier: Classifier, sound: NDArray[np.float32]) -> None:

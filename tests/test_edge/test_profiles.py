@@ -161,7 +161,7 @@ def quality(**changes: object) -> dict[str, Any]:
         (quality(silence_level_dbfs=sourced(float("nan"))), "quality.silence_level_dbfs must be a number below 0"),
         (quality(clipped_share=sourced(True)), "quality.clipped_share must be a share from 0 to 1; it is true"),
         (quality(clipped_share=sourced(1.5)), "quality.clipped_share must be a share from 0 to 1; it is 1.5"),
-        (quality(loudness=sourced(1)), "quality: has unknown loudness; a profile says only clipped_share, silence"),
+        (quality(loudness=sourced(1)), "quality: has unknown loudness; a profile says only clipped_share, dc_share"),
         (changed(colour="blue"), "has unknown colour; a profile says only"),
         ({"schema": 1, "name": "thinklabs_one"}, "lacks acoustic_band_hz, connection, icbhi_token, model"),
         ([1, 2], "a profile is a JSON object; compare it with one that comes with the program"),

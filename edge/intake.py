@@ -1,0 +1,122 @@
+"""A source's blocks become one unbroken stream of conditioned sound, with evidence of what each part of it was like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.audio.block import AudioBlock
+from edge.faults import FaultTrace, count_faults, extend_trace, trace_from
+from edge.power_trace import (
+    PowerTrace,
+    extend_powers,
+    extend_powers_with_silence,
+    maybe_mean_and_power,
+    powers_from,
+)
+from edge.quality import MAX_BRIDGED_S, Evidence
+from edge.signal.conditioning import (
+    Conditioner,
+    ConditionerState,
+    condition_in_steps,
+    design_conditioner,
+    finish_conditioning,
+)
+from edge.signal.resample import ResamplerState
+from edge.signal.spec import FeatureSpec
+
+Float32 = NDArray[np.float32]
+
+SETTLING_S = 0.5
+"""After so much silence the filters hold less than a float32 can add to anything: the slowest mode of the band-pass
+from 50 Hz loses 20 decades in it."""
+SILENCE_PIECE_SAMPLES = 1 << 16
+"""Of conditioned sound: an hour without sound is handed on in pieces of at most this length."""
+
+
+class Intake:
+    """A stream of blocks in, conditioned sound out.
+
+    A gap of at most `MAX_BRIDGED_S` is closed by a straight line: silence would click, as a crackle does. A longer one
+    becomes silence as long as it lasted, so that the clock stays right; an hour of it costs no filtering.
+    """
+
+    def __init__(self, sample_rate_hz: int, spec: FeatureSpec) -> None:
+        """For a stream at `sample_rate_hz`. Raises ValueError for a rate below the features'."""
+        self._sample_rate_hz = sample_rate_hz
+        self._conditioner = design_conditioner(sample_rate_hz, spec)
+        self._state = self._conditioner.initial_state()
+        self._faults = FaultTrace(sample_rate_hz)
+        self._raw = PowerTrace(sample_rate_hz)
+        self._resampled = PowerTrace(spec.sample_rate_hz)
+        self._last_sample = 0.0
+        self._missing = 0
+        self._gap_is_long = False
+
+    def push(self, block: AudioBlock) -> Iterator[Float32]:
+        """The conditioned sound that the next block completes, float32 [n] in pieces. Take all of them."""
+        self._faults = extend_trace(self._faults, block)
+        self._missing += block.lost_samples
+        self._gap_is_long |= self._missing > MAX_BRIDGED_S * self._sample_rate_hz
+        if self._gap_is_long:
+            yield from self._silence(self._missing)
+            self._missing = 0
+        if block.samples.size:
+            yield self._condition(self._bridged(block.samples))
+            self._last_sample = float(block.samples[-1])
+            self._missing, self._gap_is_long = 0, False
+
+    def finish(self) -> Float32:
+        """What was still held back at the stream's end."""
+        rest = self._condition(np.zeros(self._missing, np.float32))
+        return np.concatenate([rest, finish_conditioning(self._state, self._conditioner)])
+
+    def evidence(self, start_s: float, end_s: float) -> Evidence:
+        """What is known of the samples between two times of the stream."""
+        return Evidence(
+            count_faults(self._faults, start_s, end_s),
+            maybe_mean_and_power(self._raw, start_s, end_s),
+            maybe_mean_and_power(self._resampled, start_s, end_s),
+        )
+
+    def forget_before(self, start_s: float) -> None:
+        """Nobody will ask for evidence from before that time."""
+        self._faults = trace_from(self._faults, start_s)
+        self._raw, self._resampled = powers_from(self._raw, start_s), powers_from(self._resampled, start_s)
+
+    def _bridged(self, samples: Float32) -> Float32:
+        if not self._missing:
+            return samples
+        bridge = np.linspace(self._last_sample, samples[0], self._missing + 2, dtype=np.float32)[1:-1]
+        return np.concatenate([bridge, samples])
+
+    def _condition(self, samples: Float32) -> Float32:
+        resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)
+        self._raw = extend_powers(self._raw, samples)
+        self._resampled = extend_powers(self._resampled, resampled)
+        return conditioned
+
+    def _silence(self, samples: int) -> Iterator[Float32]:
+        settling = min(round(SETTLING_S * self._sample_rate_hz), samples)
+        yield self._condition(np.zeros(settling, np.float32))
+        rounds, rest = divmod(samples - settling, self._conditioner.resampler.step_down)
+        yield from self._settled_silence(rounds)
+        yield self._condition(np.zeros(rest, np.float32))
+
+    def _settled_silence(self, rounds: int) -> Iterator[Float32]:
+        """So many rounds of the resampler over silence, of which filters at rest make silence."""
+        if rounds == 0:
+            return
+        outputs = rounds * self._conditioner.resampler.step_up
+        self._state = _at_rest(self._state, self._conditioner)
+        self._raw = extend_powers_with_silence(self._raw, rounds * self._conditioner.resampler.step_down)
+        self._resampled = extend_powers_with_silence(self._resampled, outputs)
+        for first in range(0, outputs, SILENCE_PIECE_SAMPLES):
+            yield np.zeros(min(outputs - first, SILENCE_PIECE_SAMPLES), np.float32)
+
+
+def _at_rest(state: ConditionerState, conditioner: Conditioner) -> ConditionerState:
+    silent = ResamplerState(np.zeros_like(state.resampler.pending), state.resampler.phase)
+    return ConditionerState(silent, conditioner.bandpass.initial_state())
