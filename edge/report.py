@@ -31,7 +31,7 @@ PICTURE_SPEC = COMPACT
 """The released models' features; a model with others gets the same picture, which is for people."""
 MAX_PAGE_AUDIO_S = 20_000.0
 """Sound in one page: 160 MB, as text 213 MB. Browsers open that; several times as much they may not."""
-HOW_TO_HEAR = "The sound is not in this page; respire-edge score … --report-audio puts it there."
+HOW_TO_HEAR = "The sound is not in it; respire-edge score … --report-audio puts it there."
 
 
 def check_report(path: Path) -> None:
@@ -72,7 +72,8 @@ def write_report(
             rows.append(row(findings, f"r{number}"))
         cards.seek(0)
         with _page_in_progress(path) as page:
-            page.write(opening(rows, known, PICTURE_SPEC, made_on or date.today()))
+            sound_note = "" if with_audio else HOW_TO_HEAR
+            page.write(opening(rows, known, PICTURE_SPEC, made_on or date.today(), sound_note))
             shutil.copyfileobj(cards, page)
             page.write(closing())
             page.flush()
@@ -126,7 +127,7 @@ def _look_or_reason(findings: Findings, excerpts: list[Excerpt], note: str) -> L
 def _choose_sound(findings: Findings, with_audio: bool, left_s: float) -> tuple[list[Excerpt], str]:
     """What shall be heard of a recording, and what is said about the rest."""
     if findings.error is not None or not with_audio:
-        return [], "" if with_audio else HOW_TO_HEAR
+        return [], ""
     limit_s = min(MAX_EXCERPT_S, left_s)
     if limit_s < min(findings.sound_s, MAX_EXCERPT_S):
         return [], "No sound here: this page holds as much as it can. Make a report of fewer recordings."

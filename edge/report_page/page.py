@@ -14,15 +14,17 @@ import numpy as np
 from edge.png import png_from_levels
 from edge.report_page.model_facts import Metrics, model_facts
 from edge.report_page.overview import Row, summary, table
-from edge.report_page.text import count_words
+from edge.report_page.text import count_words, shown
 from edge.signal.spec import FeatureSpec
 from edge.spectrogram import COLOURS, RANGE_DB, palette
 
 FOLDER = Path(__file__).parent
 
 
-def opening(rows: Sequence[Row], metrics: Mapping[str, Metrics], spec: FeatureSpec, made_on: date) -> str:
-    """Everything before the first card. `metrics`: of each model by its id, as far as known."""
+def opening(
+    rows: Sequence[Row], metrics: Mapping[str, Metrics], spec: FeatureSpec, made_on: date, sound_note: str
+) -> str:
+    """Everything before the first card. `metrics`: of each model by its id, as far as known; `sound_note`: plain text."""
     scale = base64.b64encode(png_from_levels(np.arange(COLOURS, dtype=np.uint8)[np.newaxis], palette())).decode("ascii")
     models = sorted({model for row in rows for model in row.models})
     return Template(_part("page.html")).substitute(
@@ -31,6 +33,7 @@ def opening(rows: Sequence[Row], metrics: Mapping[str, Metrics], spec: FeatureSp
         style=_part("page.css"),
         summary=summary(rows),
         made_on=made_on.isoformat(),
+        sound_note=shown(sound_note),
         window_s=f"{spec.window_s:g}",
         range_db=f"{RANGE_DB:g}",
         scale=f"data:image/png;base64,{scale}",

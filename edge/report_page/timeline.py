@@ -37,7 +37,7 @@ def lanes(findings: Findings) -> list[Lane]:
         return [Lane("listener", findings.annotated.found), Lane("classifier", findings.heard.found)]
     by_label = [(label, [s for s in findings.flagged.found if s.label == label]) for label in (*ABNORMAL, None)]
     found = [Lane(label_words(label), boxes) for label, boxes in by_label if boxes]
-    return [*found, Lane("lasting", findings.events)] if findings.events else found
+    return [*found, Lane("lasted", findings.events)] if findings.events else found
 
 
 def lane_svg(lane: Lane, span_s: float) -> str:
