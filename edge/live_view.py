@@ -18,7 +18,7 @@ from edge.level_meter import METER_FLOOR_DBFS, Meter, is_clipping, read_meter
 from edge.results import Result
 from edge.screen import Screen
 from edge.signal.spec import FeatureSpec
-from edge.source_state import CONNECTED, SourceState, state_after, words_of_state
+from edge.source_state import CONNECTED, RETRY, SourceState, state_after, words_of_state
 from edge.spectrogram_strip import Paint, StripHistory, strip_lines
 from edge.terminal import BOLD, DIM, RED, YELLOW, Line, bar, writes_unicode
 
@@ -102,7 +102,8 @@ class LiveView:
 
     def show_event(self, event: Event) -> None:
         """Take the latest event, to be drawn with the next sound."""
-        self._events.appendleft(event)
+        if event.name != RETRY:  # the state of the source says it, and a long absence would leave no room for others
+            self._events.appendleft(event)
         self._state = state_after(event, self._state, self._clock())
 
     def finish(self) -> None:
@@ -182,7 +183,7 @@ def _source(session: Session, seen: Seen) -> Line:
     state = words_of_state(seen.state, seen.now_s)
     lost_samples = seen.meter.lost_samples
     lost = f"  lost {lost_samples / session.sample_rate_hz:.1f} s in all" if lost_samples else ""
-    return Line(f"source {state}{lost}", "" if seen.state == CONNECTED else RED)
+    return Line(f"source {state}{lost}", "" if seen.state.well else RED)
 
 
 def _latest(session: Session, seen: Seen, columns: int) -> Iterator[Ranked]:

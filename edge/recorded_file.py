@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,12 +27,13 @@ from typing import Any
 
 from edge.events import Event
 from edge.growing_wave import GrowingWave, Int16
-from edge.labels import LABELS
 from edge.private_file import open_private
 from edge.results import INTENDED_USE, Result, record_from_event, record_from_result
 from edge.retention import PARTIAL_SUFFIX, SIDECAR_SUFFIX, SOUND_SUFFIX, stem_from_start
 
 SCHEMA = 1
+OWN_WORDS = ("label", "cause")
+"""Fields of events whose text is chosen from a list of this program's."""
 RESULT_FIELDS = ("start_s", "end_s", "label", "probabilities", "quality")
 LOST, NOT_RECORDED = "lost", "not-recorded"
 """Why sound is missing: it never came from its source; the disk was too slow for it."""
@@ -142,10 +143,8 @@ def _said_of(result: Result) -> dict[str, Any]:
 
 
 def _nameless(event: Event) -> dict[str, Any]:
-    """An event without its source and without any text but our own labels: text may name an input or a file."""
-    shown: Mapping[str, Any] = {
-        name: value for name, value in event.fields.items() if not isinstance(value, str) or value in LABELS
-    }
+    """An event without its source, and without text but where it is one of our own words: others may name an input."""
+    shown = {name: value for name, value in event.fields.items() if not isinstance(value, str) or name in OWN_WORDS}
     record = record_from_event(Event(event.name, "", event.start_s, event.end_s, shown))
     return {name: value for name, value in record.items() if name not in ("schema", "record", "source", "intended_use")}
 

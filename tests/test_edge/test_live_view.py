@@ -151,7 +151,14 @@ def test_the_state_of_the_source_follows_its_events() -> None:
     ):
         state = state_after(Event(name, "mic", 0.0, 0.0), state, now_s)
         told.append(words_of_state(state, now_s))
-    assert told == ["AWAY for 0 s", "AWAY for 1 s, attempt 1", "AWAY for 3 s, attempt 2", "connected"]
+    assert told == ["AWAY for 0 s, attempt 1", "AWAY for 1 s, attempt 2", "AWAY for 3 s, attempt 3", "connected"]
+
+
+def test_that_sound_is_kept_and_that_it_no_longer_is_are_said() -> None:
+    state = state_after(Event("recording-started", "mic", 0.0, 0.0, {"file": "a.wav"}), CONNECTED, 0.0)
+    assert (words_of_state(state, 0.0), state.well) == ("connected  recording", True)
+    state = state_after(Event("recording-stopped", "mic", 0.0, 0.0, {"reason": "No space left"}), state, 0.0)
+    assert (words_of_state(state, 0.0), state.well) == ("connected  RECORDING STOPPED (No space left)", False)
 
 
 def test_events_are_told_in_words() -> None:
@@ -307,6 +314,6 @@ def test_a_dumb_terminal_gets_lines_of_results(seated: Any, write_sound: WriteSo
 
 
 def test_the_source_away_is_shown_in_red() -> None:
-    lines = lines_of_view(SESSION, Seen(state=SourceState(3.0, attempts=2), now_s=6.2), [], 79, 23)
+    lines = lines_of_view(SESSION, Seen(state=SourceState(3.0, failed_attempts=1), now_s=6.2), [], 79, 23)
     (line,) = [line for line in lines if line.text.startswith("source ")]
     assert (line.text, line.style) == ("source AWAY for 3 s, attempt 2", RED)

@@ -146,7 +146,7 @@ def test_a_short_gap_is_silence_and_a_long_one_ends_the_file(tmp_path: Path) -> 
 def test_a_sidecar_names_no_input_no_path_and_only_the_minute(tmp_path: Path) -> None:
     recording = folder_recording(tmp_path)
     recording.add_result(result_until(7.0))
-    fields: dict[str, str | int] = {"input": "Ward 7 SN123", "attempt": 2, "label": "wheeze"}
+    fields: dict[str, str | int] = {"error": "Ward 7 SN123 refuses", "attempt": 2, "cause": "gap"}
     recording.add_event(Event("source-lost", "mic:Ward 7 SN123", 1.0, 1.0, fields))
     recording.add_sound(sound(RATE_HZ))
     recording.close()
@@ -155,7 +155,7 @@ def test_a_sidecar_names_no_input_no_path_and_only_the_minute(tmp_path: Path) ->
     (note,) = sidecars(tmp_path)
     assert (note["session"], note["number"], note["complete"]) == ("0123456789abcdef", 1, True)
     assert (note["begun_utc"], note["device"], note["simulated"]) == ("2026-01-14T15:30Z", "meditron", False)
-    assert note["events"] == [{"event": "source-lost", "start_s": 1, "end_s": 1, "attempt": 2, "label": "wheeze"}]
+    assert note["events"] == [{"event": "source-lost", "start_s": 1, "end_s": 1, "attempt": 2, "cause": "gap"}]
     assert note["results"][0]["label"] == "normal"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
