@@ -317,3 +317,33 @@ def test_people_are_told_when_the_model_is_another_stethoscopes(edited_bundle: E
 
 def test_the_manifest_is_plain_json(tiny_bundle: Path) -> None:
     assert json.loads((tiny_bundle / "manifest.json").read_text())["schema"] == 1
+
+
+def test_a_bundle_without_a_temperature_leaves_probabilities_as_they_are(tiny_bundle: Path) -> None:
+    assert load_bundle(tiny_bundle).temperature == 1.0
+
+
+def test_a_bundle_brings_its_temperature_and_what_else_is_said_of_it(edited_bundle: EditBundle) -> None:
+    folder = edited_bundle(lambda manifest: manifest.update(temperature={"value": 2, "fitted_on": "own"}))
+    assert load_bundle(folder).temperature == 2.0
+
+
+@pytest.mark.parametrize("value", [0, -1.0, 0.09, 10.1, math.nan, math.inf, None, True, "1.3", [1.3], 10**400])
+def test_an_impossible_temperature_is_refused(edited_bundle: EditBundle, value: object) -> None:
+    message = refusal(edited_bundle(lambda manifest: manifest.update(temperature={"value": value})))
+    assert "'temperature' must have a 'value' from 0.1 to 10" in message
+
+
+@pytest.mark.parametrize("entry", [1.3, None, [], {}, {"Value": 1.3}])
+def test_a_temperature_without_a_value_is_refused(edited_bundle: EditBundle, entry: object) -> None:
+    assert "manifest.json: 'temperature'" in refusal(edited_bundle(lambda manifest: manifest.update(temperature=entry)))
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_bundle_is_calibrated_by_what_did_best_on_people_left_out(repository: Path, name: str) -> None:
+    folder = repository / "models" / name
+    report = json.loads((folder / "manifest.json").read_text())["temperature"]
+    candidates = report["candidates"]
+    best = min(candidates, key=lambda each: candidates[each]["left_out_nll"])
+    assert load_bundle(folder).temperature == report["value"] == candidates[best]["value"]
+    assert report["own"]["after"]["nll"] <= report["own"]["before"]["nll"]
