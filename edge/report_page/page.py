@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 def opening(
     rows: Sequence[Row], metrics: Mapping[str, Metrics], spec: FeatureSpec, made_on: date, sound_note: str
 ) -> str:
-    """Everything before the first card. `metrics`: of each model by its id, as far as known; `sound_note`: plain text."""
+    """Everything before the first card. `metrics`: of each model by its id, as far as known."""
     scale = base64.b64encode(png_from_levels(np.arange(COLOURS, dtype=np.uint8)[np.newaxis], palette())).decode("ascii")
     models = sorted({model for row in rows for model in row.models})
     return Template(_part("page.html")).substitute(
