@@ -3,6 +3,7 @@
 import ctypes.util
 import importlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -60,6 +62,12 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
     assert not any(found.cuda.stacks.values()), "a CUDA context was left on a stack"
     assert found.cuda.retained == 0
     assert found.cuda.memory == {}
+
+
+@pytest.fixture(scope="session")
+def virtual_terminal() -> Any:
+    """The class `VirtualTerminal`: what a terminal of so many columns and rows shows after what it was sent."""
+    return runpy.run_path(str(STAND_INS / "virtual_terminal.py"))["VirtualTerminal"]
 
 
 SINK = "stethoscope"
