@@ -111,6 +111,14 @@ class Findings:
         """Windows without a label."""
         return self.windows - sum(self.labels.values())
 
+    def without_label(self) -> list[Stretch]:
+        """Where the label is missing, for whatever reasons: stretches that do not overlap."""
+        missing = Stretches()
+        for stretch in self.flagged.found:
+            if stretch.label is None:
+                missing.add(Stretch(stretch.start_s, stretch.end_s, None))
+        return missing.found
+
     def add(self, record: Record) -> None:
         """Take the next record of this recording; of one kind, in order of time."""
         kind = record.get("record")

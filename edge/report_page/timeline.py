@@ -35,8 +35,9 @@ def lanes(findings: Findings) -> list[Lane]:
     """Of annotated cycles, what listener and classifier heard; of windows, which overlap, a lane for each label."""
     if findings.in_cycles:
         return [Lane("listener", findings.annotated.found), Lane("classifier", findings.heard.found)]
-    by_label = [(label, [s for s in findings.flagged.found if s.label == label]) for label in (*ABNORMAL, None)]
-    found = [Lane(label_words(label), boxes) for label, boxes in by_label if boxes]
+    by_label = {label: [s for s in findings.flagged.found if s.label == label] for label in ABNORMAL}
+    boxes_by_label = {**by_label, None: findings.without_label()}
+    found = [Lane(label_words(label), boxes) for label, boxes in boxes_by_label.items() if boxes]
     return [*found, Lane("lasted", findings.events)] if findings.events else found
 
 
@@ -50,8 +51,8 @@ def marks_svg(findings: Findings, span_s: float) -> str:
 
     Of more than `MAX_MARKS` stretches the lines would hide the sound; the lanes show them.
     """
-    flagged = findings.flagged.found
-    marked = flagged if len(flagged) <= MAX_MARKS else [stretch for stretch in flagged if stretch.label is None]
+    abnormal = [stretch for stretch in findings.flagged.found if stretch.label is not None]
+    marked = [*findings.without_label(), *(abnormal if len(abnormal) <= MAX_MARKS else [])]
     marks = "".join(_mark(stretch, span_s) for stretch in marked)
     return (
         f'<svg class="marks" aria-hidden="true">{marks}<line class="playhead" y1="0" y2="100%" x1="-9" x2="-9"/></svg>'

@@ -53,6 +53,13 @@ def test_a_refused_stretch_keeps_its_reasons_and_what_was_furthest_off() -> None
     assert (found.refused, found.reasons["silence"]) == (2, 2)
 
 
+def test_stretches_without_a_label_for_different_reasons_are_drawn_as_one() -> None:
+    clipped = {"ok": False, "reasons": [SILENCE | {"name": "clipping"}]}
+    found = findings_of(result(0, 7, None), result(3.5, 10.5, None, quality=clipped), result(50, 57, None))
+    assert len(found.flagged.found) == 3
+    assert times(found.without_label()) == [(0, 10.5, None), (50, 57, None)]
+
+
 def test_the_probability_of_a_window_that_was_refused_counts_for_nothing() -> None:
     loud = result(0, 7, None) | {"probabilities": {"normal": 0.0, "crackle": 0.0, "wheeze": 1.0, "both": 0.0}}
     assert findings_of(loud).peak_probability is None
