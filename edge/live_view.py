@@ -15,6 +15,7 @@ from edge.event_words import words_of_event
 from edge.events import Event
 from edge.labels import LABELS
 from edge.level_meter import METER_FLOOR_DBFS, Meter, is_clipping, read_meter
+from edge.report_page.text import reason_text
 from edge.results import Result
 from edge.screen import Screen
 from edge.signal.spec import FeatureSpec
@@ -195,7 +196,10 @@ def _latest(session: Session, seen: Seen, columns: int) -> Iterator[Ranked]:
         share = latest.probabilities[label]
         text = f"{label:>8} {bar(share, _bar_width(columns - CLASS_TEXT_COLUMNS), session.encoding)} {share:4.0%}"
         yield Ranked(2, Line(text, BOLD if label == latest.label else ""))
-    yield Ranked(0, Line(_one_line(latest, session.sections), BOLD if latest.quality.ok else RED))
+    yield Ranked(0, Line(_one_line(latest, session.sections), BOLD))
+    if not latest.quality.ok:
+        reasons = "; ".join(reason_text(reason) for reason in latest.quality.reasons)
+        yield Ranked(0, Line(f"quality: {reasons}", RED))
 
 
 def _bar_width(columns: int) -> int:
@@ -217,5 +221,4 @@ def _one_line(result: Result, sections: Sequence[Section]) -> str:
 def _verdict(result: Result) -> str:
     if result.label is not None:
         return f"{result.probabilities[result.label]:4.0%}  quality ok"
-    reasons = (f"{r.name} {r.measured:.3g} {r.unit} (limit {r.threshold:g})" for r in result.quality.reasons)
-    return f"      {'; '.join(reasons)}"
+    return f"      {', '.join(reason.name for reason in result.quality.reasons)}"

@@ -94,7 +94,11 @@ def test_the_view_says_why_there_is_no_label() -> None:
     refused = replace(RESULT, label=None, quality=Quality(reasons))
     view = texts(Seen(Meter(lost_samples=8000), results=[refused]))
     (line,) = [text for text in view if "no label" in text]
-    assert "clipping 0.123 share (limit 0.01); gap 0.5 s (limit 0)" in line
+    assert line.endswith("no label       clipping, gap  simulated: normal, wheeze")
+    assert (
+        "quality: too loud, overdriven (measured 12.3 %, limit 1 %); sound is missing (measured 0.5 s, limit 0 s)"
+        in view
+    )
     assert "source connected  lost 0.5 s in all" in view
 
 

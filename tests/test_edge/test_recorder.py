@@ -351,7 +351,7 @@ def test_nothing_is_kept_unless_it_is_asked_for(
 
 
 def test_a_killed_recording_plays_all_but_its_last_second(
-    start_command: StartCommand, write_sound: WriteSound, breathing: Breathing, tmp_path: Path
+    start_command: StartCommand, run_command: RunCommand, write_sound: WriteSound, breathing: Breathing, tmp_path: Path
 ) -> None:
     source = write_sound("long.wav", breathing(60, RATE_HZ), RATE_HZ)
     kept = tmp_path / "kept"
@@ -369,6 +369,7 @@ def test_a_killed_recording_plays_all_but_its_last_second(
     assert on_disk_samples - 1.25 * RATE_HZ <= played.size <= on_disk_samples  # the last block may be late
     assert played.size >= RATE_HZ
     np.testing.assert_array_equal(played, read_wave(source)[: played.size])
+    assert run_command("score", kept, "--device", "meditron").code == 0
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever wrote it is gone, and so is the lock
 
