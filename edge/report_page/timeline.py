@@ -35,9 +35,9 @@ def lanes(findings: Findings) -> list[Lane]:
     """Of annotated cycles, what listener and classifier heard; of windows, which overlap, a lane for each label."""
     if findings.in_cycles:
         return [Lane("listener", findings.annotated.found), Lane("classifier", findings.heard.found)]
-    by_label = {label: [s for s in findings.flagged.found if s.label == label] for label in ABNORMAL}
-    boxes_by_label = {**by_label, None: findings.without_label()}
-    found = [Lane(label_words(label), boxes) for label, boxes in boxes_by_label.items() if boxes]
+    by_label = [(label, [s for s in findings.flagged.found if s.label == label]) for label in ABNORMAL]
+    drawn = [*by_label, (None, findings.without_label())]
+    found = [Lane(label_words(label), boxes) for label, boxes in drawn if boxes]
     return [*found, Lane("lasted", findings.events)] if findings.events else found
 
 
