@@ -17,8 +17,8 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 HOME, ERASE_BELOW, ERASE_TO_END_OF_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 SHORTEST_JUMP_CELLS = 6
 """Fewer unchanged cells than that are sent again: a jump over them would take as many bytes."""
-LONGEST_PIECE_CELLS = 40
-"""What is sent at once; 1 kB where each cell has two colours of its own."""
+LONGEST_PIECE_CELLS = 70
+"""What is sent at once: under 2 kB where each cell has two colours of its own."""
 BYTES_A_DRAWING = 2000
 """A drawing on 80 columns seldom needs more than 200; a new picture of 200 columns is whole after two seconds."""
 BLANK: Cell = (" ", "")

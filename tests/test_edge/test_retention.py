@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.growing_wave import GrowingWave
@@ -38,6 +38,7 @@ def make(folder: Path, age_min: int, number: int, sound_bytes: int, notes_bytes:
 recordings = st.lists(st.tuples(st.integers(-60, 5000), st.integers(0, 900), st.integers(0, 90)), max_size=12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(recordings, st.integers(0, 4000), st.floats(0.001, 4), st.integers(0, 500))
 def test_what_stays_is_young_enough_small_enough_and_the_newest(
     made: list[tuple[int, int, int]], max_bytes: int, max_age_days: float, reserved_bytes: int
@@ -61,6 +62,7 @@ def test_what_stays_is_young_enough_small_enough_and_the_newest(
         assert all((folder / foreign).stat().st_size == 300 for foreign in NOT_OURS)
 
 
+@settings(max_examples=50, deadline=None)
 @given(recordings, st.integers(0, 4000))
 def test_no_more_is_removed_than_the_size_asks_for(made: list[tuple[int, int, int]], max_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.screen import BYTES_A_DRAWING, Screen
@@ -69,6 +69,7 @@ def columns_of(text: str) -> int:
     return len(text) + text.count("漢")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(pictures, max_size=6), st.integers(4, 40), st.integers(2, 9), st.integers(0, 8))
 def test_a_terminal_shows_each_picture_wherever_the_first_one_began(
     virtual_terminal: Any, drawn: list[list[Line]], columns: int, rows: int, begun_at: int
@@ -85,6 +86,7 @@ def test_a_terminal_shows_each_picture_wherever_the_first_one_began(
         assert (virtual.column, virtual.row) == (0, top + min(len(picture), rows - 1))
 
 
+@settings(max_examples=40, deadline=None)
 @given(pictures, pictures, st.integers(1, 60))
 def test_what_one_drawing_leaves_the_next_ones_do(
     virtual_terminal: Any, before: list[Line], after: list[Line], bytes_at_most: int
@@ -101,6 +103,7 @@ def test_what_one_drawing_leaves_the_next_ones_do(
     assert terminal.taken() == "\r"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(pictures, max_size=4))
 def test_another_terminal_emulator_agrees(drawn: list[list[Line]]) -> None:
     pyte = pytest.importorskip("pyte")

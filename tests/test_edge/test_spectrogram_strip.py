@@ -97,7 +97,7 @@ def test_an_hour_of_sound_is_not_kept() -> None:
     assert len(history.columns) == MOST_COLUMNS
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=12))
 def test_how_the_sound_is_cut_changes_nothing(sizes: list[int]) -> None:
     sound = np.random.default_rng(1).normal(0, 0.05, sum(sizes)).astype(np.float32)
