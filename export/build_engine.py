@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bundle import load_bundle
+from edge.engine.engines_folder import ENGINES_VARIABLE, engines_folder
 from edge.engine.golden import load_golden
 from edge.engine.machine import Machine, this_machine
-from edge.engine.plan_source import ENGINES_VARIABLE, KINDS, PlanSource, engines_folder, plan_source
+from edge.engine.plan_source import KINDS, PlanSource, plan_source
 from edge.engine.tensorrt_log import open_log
 from edge.errors import EdgeError
 from edge.stopping import stop_requests

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import load_bundle
-from edge.engine.plan_source import PlanSource, engines_folder, plan_exists, plan_sources
+from edge.engine.engines_folder import engines_folder
+from edge.engine.plan_source import PlanSource, plan_exists, plan_sources
 from edge.errors import EdgeError, EngineError
 from export.calibrate import training_datasets
 from export.comparison import comparison, text_from_comparison, write_comparison

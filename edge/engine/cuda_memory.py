@@ -16,15 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edge.engine.pycuda_build import BUILD_PYCUDA
 from edge.errors import EngineError
 
 if TYPE_CHECKING:
     import pycuda.driver
-
-BUILD_PYCUDA = (
-    "build it with: CUDA_ROOT=/usr/local/cuda PATH=/usr/local/cuda/bin:$PATH pip install pycuda "
-    "(it needs nvcc; there are no aarch64 wheels)"
-)
 
 
 @dataclass(frozen=True)

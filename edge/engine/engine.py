@@ -82,7 +82,8 @@ def _has_tensorrt() -> bool:
 
 
 def _maybe_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine | None:
-    from edge.engine.plan_source import engines_folder, holds_plans
+    from edge.engine.engines_folder import engines_folder
+    from edge.engine.plan_source import holds_plans
 
     try:
         if not holds_plans(engines_folder(environ), bundle.device):
@@ -95,7 +96,8 @@ def _maybe_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mappin
 
 def _open_tensorrt(bundle: Bundle, tell: Callable[[str], None], environ: Mapping[str, str]) -> Engine:
     """The fastest engine of the bundle that opens. Raises EngineError, about the fastest one, where none does."""
-    from edge.engine.plan_source import engines_folder, plan_exists, plan_sources
+    from edge.engine.engines_folder import engines_folder
+    from edge.engine.plan_source import plan_exists, plan_sources
     from edge.engine.tensorrt import open_tensorrt_engine
 
     folder, sources = engines_folder(environ), plan_sources(bundle)

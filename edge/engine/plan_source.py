@@ -1,11 +1,9 @@
-"""What a plan is built from, what it is called, and in which folder it is looked for."""
+"""What a plan is built from, and what it is called."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,8 +16,6 @@ KINDS = {"int8": ("int8", "int8"), "fp16": ("fp16", None)}
 """Precision on the command line -> (precision, activations) of the file for it; fastest first."""
 BATCH = 1
 """Images that a plan takes at a time: a bundle's networks have static shapes."""
-ENGINES_VARIABLE = "RESPIRE_EDGE_ENGINES"
-"""Environment variable that names the folder of plans."""
 DIGEST_LENGTH = 12
 """Hex digits of the ONNX file's sha256 in a plan's name."""
 INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
@@ -113,23 +109,6 @@ def holds_plans(folder: Path, device: str) -> bool:
         return any(folder.glob(f"{device}-{'?' * DIGEST_LENGTH}-*.engine"))
     except OSError:
         return False
-
-
-def engines_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of plans. It lies outside the bundles, which are read-only; plans are this machine's own."""
-    if environ.get(ENGINES_VARIABLE):
-        return Path(environ[ENGINES_VARIABLE])
-    cache = Path(environ.get("XDG_CACHE_HOME", ""))
-    if not cache.is_absolute():  # the XDG base directory specification has relative paths ignored
-        cache = _home() / ".cache"
-    return cache / "respire-edge" / "engines"
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError as error:
-        raise EngineError(f"this user has no home folder to keep engines in; set {ENGINES_VARIABLE}") from error
 
 
 def _dimensions(shape: tuple[int, ...]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge.engine.engines_folder import engines_folder
 from edge.engine.machine import Machine, l4t_release, major_minor
 from edge.engine.plan import (
     EngineKey,
@@ -21,7 +22,7 @@ from edge.engine.plan import (
     sidecar_of,
     sidecar_path,
 )
-from edge.engine.plan_source import engines_folder, holds_plans
+from edge.engine.plan_source import holds_plans
 from edge.errors import EngineError
 
 REMEDY = "rebuild it with: python -m export.build_engine --model models/common --precision int8"
