@@ -151,8 +151,12 @@ def _nameless(event: Event) -> dict[str, Any]:
 
 def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}{PARTIAL_SUFFIX}")
-    with open_private(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with open_private(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # on a full disk the old sidecar stays
+        raise

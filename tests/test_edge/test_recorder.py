@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -373,6 +374,24 @@ def test_a_killed_recording_plays_all_but_its_last_second(
     assert run_command("score", kept, "--device", "meditron").code == 0
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever wrote it is gone, and so is the lock
+
+
+def test_a_sidecar_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = folder_recording(tmp_path)
+    recording.add_sound(sound(RATE_HZ))
+    recording.keep_up()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(os, "fsync", full)
+        recording.close()
+    assert [(note["complete"], note["end_s"]) for note in sidecars(tmp_path)] == [(False, 1)]
+    assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".json", ".wav"]
+    assert read_wave(next(tmp_path.glob("*.wav"))).size == RATE_HZ
 
 
 LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); import edge.cli as c; "
