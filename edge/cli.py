@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
 DONE, SOME_NOT_SCORED = 0, 1
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+OLDEST_PYTHON = (3, 10)
+"""As pyproject.toml has it; nothing that this file imports needs it, so that an older one is told what is wrong."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 some inputs could not be scored, 2 usage or set-up error."""
+    if sys.version_info < OLDEST_PYTHON:
+        print(
+            f"respire-edge: Python {platform.python_version()} is older than 3.10; use a newer one, on Ubuntu 22.04, "
+            "JetPack 6 or newer: sudo apt install python3 python3-venv",
+            file=sys.stderr,
+        )
+        return SETUP_FAILED
     arguments = build_parser().parse_args(argv)
     try:
         return _run(arguments)
@@ -103,9 +113,17 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from edge.doctor import DoctorOptions, doctor
+    from edge.checks.finding import DoctorOptions
+    from edge.doctor import doctor
 
-    return doctor(DoctorOptions(engine=arguments.engine, model=arguments.model, device=arguments.device))
+    options = DoctorOptions(
+        engine=arguments.engine,
+        model=arguments.model,
+        device=arguments.device,
+        output=arguments.output,
+        json=arguments.json,
+    )
+    return doctor(options)
 
 
 def _health() -> int:

@@ -123,6 +123,10 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         "against the model's own",
     )
     _add_model_choice(parser, "check only the model that this stethoscope gets; default: every model", required=False)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="the folder that results shall go to; default: the current one"
+    )
+    parser.add_argument("--json", action="store_true", help="all findings as one JSON object, for programs")
 
 
 def _add_model_choice(parser: argparse.ArgumentParser, device_help: str, *, required: bool = True) -> None:

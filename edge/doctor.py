@@ -1,202 +1,113 @@
-"""`respire-edge doctor`: what is in order on this machine, what is not, and what mends it."""
+"""`respire-edge doctor`: what is in order on this machine, what is not, and what mends it.
+
+The one command that must start anywhere: at module level it imports the standard library alone.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import platform
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from importlib import metadata
-from itertools import chain
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
 
-from edge.bundle import Bundle, find_bundle, list_bundles, load_bundle
-from edge.engine.cuda_memory import BUILD_PYCUDA
-from edge.engine.engine import Engine, open_engine
-from edge.engine.golden import check_golden, load_golden
+from edge.checks.audio import check_inputs
+from edge.checks.check import Check, findings_of
+from edge.checks.clock import check_clock
+from edge.checks.distribution import read_distribution
+from edge.checks.finding import DoctorOptions, Finding
+from edge.checks.folders import check_folders
+from edge.checks.host import Host
+from edge.checks.jetson import check_jetson
+from edge.checks.memory import check_memory
+from edge.checks.models import check_models
+from edge.checks.packages import check_packages
+from edge.checks.permissions import check_devices
+from edge.checks.power import check_power
+from edge.checks.privacy import own_homes, shorten_fields, shorten_homes
+from edge.checks.processor import check_processor
+from edge.checks.python import check_python
+from edge.checks.storage import check_storage
+from edge.checks.temperature import check_temperature
 from edge.errors import EdgeError
 from edge.profiles import load_profile
 from edge.terminal import shown_text
 
 ALL_IN_ORDER, SOMETHING_BROKEN = 0, 2
-MARKS, PLAIN_MARKS = ("✓", "✗"), ("ok  ", "FAIL")
-"""In order and not; the second pair is for outputs that cannot show the first."""
-PACKAGES = ("numpy", "onnxruntime", "soundfile", "sounddevice")
-GPU_PACKAGES = {
-    "tensorrt": "on a Jetson: sudo apt install python3-libnvinfer; elsewhere: pip install tensorrt",
-    "pycuda": BUILD_PYCUDA,
-}
-"""What only TensorRT engines need -> how it is installed."""
+SCHEMA = 1
+MARKS, PLAIN_MARKS = ("✓", "!", "✗"), ("ok  ", "note", "FAIL")
+"""In order, in order with a remark, and not; the second row is for outputs that cannot show the first."""
+PROVING_LIMIT_S = 300.0
+"""Golden inputs of the largest network on a slow processor."""
+
+CHECKS = (
+    Check("python", check_python),
+    Check("packages", check_packages, limit_s=120.0),
+    Check("folders", check_folders),
+    Check("processor", check_processor),
+    Check("memory", check_memory),
+    Check("storage", check_storage),
+    Check("clock", check_clock),
+    Check("temperature", check_temperature),
+    Check("power", check_power),
+    Check("jetson", check_jetson, limit_s=120.0),
+    Check("permissions", check_devices),
+    Check("sound_inputs", check_inputs, limit_s=60.0),
+    Check("models", check_models, limit_s=PROVING_LIMIT_S),
+)
+"""In the order in which they are made."""
 
 
-@dataclass(frozen=True)
-class DoctorOptions:
-    """What the command line asks for."""
-
-    engine: str | None
-    """Through which the golden inputs are run; None: they are not."""
-    model: Path | None
-    device: str | None
-    """A stethoscope whose model alone is looked at; None: every model."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool
-    measured: str
-    mend: str = ""
-    """A command, or what else a person can do; empty where it is in order."""
-
-
-def doctor(options: DoctorOptions, out: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """Write a line for each finding to `out`, by default standard output, as soon as it is known.
+def doctor(options: DoctorOptions, out: TextIO | None = None, host: Host | None = None) -> int:
+    """Write a line for each finding to `out`, by default standard output, once it is known; or all of them as JSON.
 
     Returns the exit code: 0 where everything is in order, else 2. Raises ProfileError for an unknown stethoscope.
     """
-    out = out or sys.stdout
+    out, host = out or sys.stdout, host or Host()
     if options.device is not None:
         load_profile(options.device)
-    in_order = True
-    gpu_packages = (check_gpu_package(name, needed=options.engine == "tensorrt") for name in GPU_PACKAGES)
-    for finding in chain((check() for check in CHECKS), gpu_packages, check_models(options, environ)):
-        in_order &= finding.ok
-        print(finding_line(finding, out.encoding), file=out, flush=True)
+    homes = own_homes(host.environ)
+    found: list[tuple[Check, Finding]] = []
+    for check, finding in _examine(host, options):
+        found.append((check, finding))
+        if not options.json:
+            print(shorten_homes(finding_line(finding, out.encoding), homes), file=out, flush=True)
+    in_order = all(finding.ok for _, finding in found)
+    if options.json:
+        report = {
+            "schema": SCHEMA,
+            "version": _version(),
+            "ok": in_order,
+            "findings": [_record(*each) for each in found],
+        }
+        print(json.dumps(shorten_fields(report, homes), indent=2, allow_nan=False), file=out)
     return ALL_IN_ORDER if in_order else SOMETHING_BROKEN
 
 
 def finding_line(finding: Finding, encoding: str | None) -> str:
     """One line for people; a finding that is not in order ends with what mends it."""
     marks = MARKS if (encoding or "").lower().startswith("utf") else PLAIN_MARKS
-    mend = "" if finding.ok else f"; to mend it: {finding.mend}"
-    return f"{marks[not finding.ok]} {shown_text(f'{finding.name}: {finding.measured}{mend}', encoding)}"
+    mark = marks[1 if finding.noted else 0 if finding.ok else 2]
+    mend = f"; {'what can be done' if finding.ok else 'to mend it'}: {finding.mend}" if finding.mend else ""
+    return f"{mark} {shown_text(f'{finding.name}: {finding.measured}{mend}', encoding)}"
 
 
-def finding_from_error(name: str, error: EdgeError) -> Finding:
-    """What an error says is wrong, and after its first semicolon what to do."""
-    measured, _, mend = str(error).partition("; ")
-    return Finding(name, False, measured, mend)
+def _examine(host: Host, options: DoctorOptions) -> Iterator[tuple[Check, Finding]]:
+    return ((check, finding) for check in CHECKS for finding in findings_of(check, host, options))
 
 
-def check_python() -> Finding:
-    """Which Python runs this, and on what."""
-    return Finding("python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+def _record(check: Check, finding: Finding) -> Mapping[str, Any]:
+    return {
+        "check": check.name,
+        "name": finding.name,
+        "ok": finding.ok,
+        "measured": finding.measured,
+        "mend": finding.mend,
+        "fields": finding.fields,
+    }
 
 
-def check_package(name: str) -> Finding:
-    """The version of a package, which another distribution may provide: onnxruntime is also in onnxruntime-gpu."""
-    # By its own name first: Python 3.10 does not know what every distribution provides.
-    versions = {each: _maybe_version(each) for each in (name, *metadata.packages_distributions().get(name, ()))}
-    found = [f"{each} {version}" for each, version in versions.items() if version is not None]
-    if not found:
-        return Finding(name, False, "is not installed", f"pip install {name}")
-    return Finding(name, True, ", ".join(found))
-
-
-def check_gpu_package(name: str, *, needed: bool) -> Finding:
-    """Of a package that most machines do without; its absence is a fault only where it is `needed`."""
-    if version := _maybe_version(name):
-        return Finding(name, True, f"{name} {version}")
-    if importlib.util.find_spec(name) is not None:
-        return Finding(name, True, "is installed, and does not tell its version")
-    if needed:
-        return Finding(name, False, "is not installed", GPU_PACKAGES[name])
-    return Finding(name, True, "is not installed; only TensorRT engines need it")
-
-
-def check_models(options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Each bundle: whether its files are the ones that were packed, what runs it, and whether that answers alike."""
+def _version() -> str | None:
     try:
-        folders = _folders(options, environ)
-    except EdgeError as error:
-        yield finding_from_error("model", error)
-        return
-    for folder in folders:
-        yield from _check_model(folder, options, environ)
-
-
-CHECKS: tuple[Callable[[], Finding], ...] = (check_python, *(partial(check_package, name) for name in PACKAGES))
-"""Of the machine, in the order in which they are made; those of the models follow."""
-
-
-def _maybe_version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
+        return read_distribution().version
+    except EdgeError:
         return None
-
-
-def _folders(options: DoctorOptions, environ: Mapping[str, str]) -> list[Path]:
-    if options.device is None:
-        return list_bundles(options.model, environ)
-    return [find_bundle(load_profile(options.device), options.model, environ)]
-
-
-def _check_model(folder: Path, options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
-    try:
-        bundle = load_bundle(folder)
-    except EdgeError as error:
-        yield finding_from_error(f"model {folder.name}", error)
-        return
-    yield Finding(f"model {bundle.model_id}", True, f"{folder}: {', '.join(bundle.files)} as packed")
-    yield from _check_engine(bundle, options, environ)
-
-
-def _check_engine(bundle: Bundle, options: DoctorOptions, environ: Mapping[str, str]) -> Iterator[Finding]:
-    name, unused = f"engine for {bundle.model_id}", list[str]()
-    try:
-        openers = _openers(bundle, options.engine or "auto", unused.append, environ)
-    except EdgeError as error:
-        yield finding_from_error(name, error)
-        return
-    for open_it in openers:
-        try:
-            with open_it() as engine:
-                yield from (finding_from_error(name, EdgeError(note.removeprefix("respire-edge: "))) for note in unused)
-                yield Finding(name, True, f"{engine.name}, from {engine.model.path.name}")
-                if options.engine is not None:
-                    yield _golden_finding(engine, bundle)
-        except EdgeError as error:
-            yield finding_from_error(name, error)
-
-
-def _openers(
-    bundle: Bundle, engine: str, tell: Callable[[str], None], environ: Mapping[str, str]
-) -> list[Callable[[], Engine]]:
-    """What opens each engine to be looked at: of TensorRT every one that was built, of others the one in use."""
-    if engine != "tensorrt":
-        return [partial(open_engine, bundle, engine, tell=tell, environ=environ)]
-    from edge.engine.plan_source import engines_folder, plan_exists, plan_sources
-    from edge.engine.tensorrt import open_tensorrt_engine
-
-    folder, sources = engines_folder(environ), plan_sources(bundle)
-    # Where none was built, opening the fastest says how it is.
-    built = [source for source in sources if plan_exists(source.plan_path(folder))] or sources[:1]
-    return [partial(open_tensorrt_engine, source, folder) for source in built]
-
-
-def _golden_finding(engine: Engine, bundle: Bundle) -> Finding:
-    name = f"golden inputs of {bundle.model_id}"
-    try:
-        outcome = check_golden(engine, load_golden(bundle, engine.model.path.name))
-    except EdgeError as error:
-        return finding_from_error(name, error)
-    measured = (
-        f"{outcome.images} images through {engine.name}, largest difference of a probability "
-        f"{outcome.max_difference:.4f} ({outcome.tolerance} is allowed), {outcome.changed_decisions} decisions changed"
-    )
-    return Finding(name, outcome.agrees, measured, "" if outcome.agrees else _remedy(engine, bundle))
-
-
-def _remedy(engine: Engine, bundle: Bundle) -> str:
-    if engine.name.startswith("tensorrt"):
-        from edge.engine.plan_source import plan_source
-
-        return f"{plan_source(bundle, engine.model.precision).build_command} --force"
-    return "restore the bundle; if that does not help, pip install --force-reinstall onnxruntime"

@@ -14,7 +14,9 @@ import pytest
 
 from edge import doctor
 from edge.bundle import load_bundle
-from edge.doctor import CHECKS, Finding, finding_line
+from edge.checks.check import Check
+from edge.checks.finding import Finding
+from edge.doctor import CHECKS, finding_line
 from edge.engine.plan_source import plan_source
 from export import build_engine
 
@@ -27,6 +29,15 @@ StartCommand = Callable[..., Any]
 def no_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have built some."""
     monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path / "engines"))
+
+
+OF_THE_MACHINE = {"memory", "storage", "clock", "temperature", "permissions", "sound_inputs"}
+"""Checks whose findings belong to the machine that runs the tests; test_checks.py gives them machines of its own."""
+
+
+@pytest.fixture(autouse=True)
+def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", tuple(check for check in CHECKS if check.name not in OF_THE_MACHINE))
 
 
 def lines_about(subject: str, ran: Any) -> list[str]:
@@ -44,7 +55,7 @@ def test_a_good_machine_with_a_good_model_is_in_order(run_command: RunCommand, m
     assert all(line.startswith("✓ ") for line in lines)
     model_id = load_bundle(models_folder / "common").model_id
     assert f"✓ python: {sys.version.split()[0]} on " in ran.out
-    assert f"✓ numpy: numpy {np.__version__}" in lines
+    assert f"✓ numpy: numpy {np.__version__} (at least 2.0 is needed)" in lines
     assert f"✓ model {model_id}: {models_folder / 'common'}: fp32.onnx, fp16.onnx, int8-s8.onnx as packed" in lines
     assert f"✓ engine for {model_id}: onnxruntime-cpu-fp32, from fp32.onnx" in lines
     assert lines_about("golden", ran) == [], "not asked for"
@@ -75,7 +86,7 @@ def test_changed_weights_under_hashes_made_anew_are_found(run_command: RunComman
     assert (ran.code, ran.err) == (2, "")
     (line,) = lines_about("golden", ran)
     assert line.startswith("✗ ")
-    assert "; to mend it: restore the bundle" in line
+    assert "; to mend it: restore the bundle: (cd " in line
 
 
 def test_a_flipped_bit_is_found_and_the_other_models_are_still_looked_at(
@@ -91,7 +102,8 @@ def test_a_flipped_bit_is_found_and_the_other_models_are_still_looked_at(
     assert (ran.code, ran.err) == (2, "")
     broken, good = lines_about("model", ran)
     assert broken.startswith(f"✗ model common: {path}: has sha256 ")
-    assert broken.endswith("to mend it: one of the two was changed, restore the bundle")
+    assert "to mend it: one of the two was changed, restore the bundle: (cd " in broken
+    assert broken.endswith("&& sha256sum --quiet -c SHA256SUMS) names what was changed")
     assert good.startswith("✓ model common@"), "in the folder meditron, packed for common"
     assert len(lines_about("golden", ran)) == 1
 
@@ -102,7 +114,7 @@ def test_a_bundle_without_golden_inputs_says_so(run_command: RunCommand, edited_
     ran = run_command("doctor", "--engine", "onnx", "--model", folder)
     assert (ran.code, ran.err) == (2, "")
     (line,) = lines_about("golden", ran)
-    assert line.endswith("carries no golden inputs for fp32.onnx; to mend it: take a bundle packed with them")
+    assert "carries no golden inputs for fp32.onnx; to mend it: take a bundle packed with them" in line
 
 
 def test_tensorrt_that_is_not_there_says_what_to_install(
@@ -120,8 +132,6 @@ def test_tensorrt_that_is_not_there_says_what_to_install(
 def test_a_machine_without_tensorrt_is_in_order_until_its_engine_is_asked_for(
     run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    maybe_version = doctor._maybe_version
-    monkeypatch.setattr(doctor, "_maybe_version", lambda each: None if each == name else maybe_version(each))
     monkeypatch.setitem(sys.modules, name, None)
     ran = run_command("doctor", "--engine", "onnx")
     assert ran.code == 0
@@ -222,7 +232,7 @@ def test_a_stethoscope_that_does_not_exist_is_one_line_on_stderr(run_command: Ru
 def test_an_unknown_engine_is_refused_with_the_known_ones(run_command: RunCommand) -> None:
     ran = run_command("doctor", "--engine", "openvino")
     assert ran.code == 2
-    assert lines_about("engine", ran)[0].endswith("to mend it: use one of auto, onnx, tensorrt")
+    assert "to mend it: use one of auto, onnx, tensorrt: respire-edge doctor" in lines_about("engine", ran)[0]
 
 
 def test_no_model_at_all_is_a_finding(run_command: RunCommand, tmp_path: Path) -> None:
@@ -233,14 +243,9 @@ def test_no_model_at_all_is_a_finding(run_command: RunCommand, tmp_path: Path) -
     ]
 
 
-def test_a_package_that_is_missing_is_to_be_installed() -> None:
-    assert doctor.check_package("onnxruntime_of_another_world") == Finding(
-        "onnxruntime_of_another_world", False, "is not installed", "pip install onnxruntime_of_another_world"
-    )
-
-
 def test_further_checks_take_part(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "CHECKS", (*CHECKS, lambda: Finding("power", False, "10 W", "sudo nvpmodel -m 0")))
+    weak = Finding("power", False, "10 W", "sudo nvpmodel -m 0")
+    monkeypatch.setattr(doctor, "CHECKS", (*CHECKS, Check("power", lambda *_: [weak])))
     ran = run_command("doctor")
     assert ran.code == 2
     assert "✗ power: 10 W; to mend it: sudo nvpmodel -m 0" in ran.out.splitlines()
@@ -250,5 +255,5 @@ def test_an_output_without_the_marks_gets_words(start_command: StartCommand, tmp
     process = start_command("doctor", "--model", tmp_path, environ={"PYTHONIOENCODING": "ascii"})
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (2, "")
-    assert {line[:5] for line in out.splitlines()} == {"ok   ", "FAIL "}
+    assert {"ok   ", "FAIL "} <= {line[:5] for line in out.splitlines()} <= {"ok   ", "note ", "FAIL "}
     assert finding_line(Finding("model", True, "gehört"), "ascii") == "ok   model: geh?rt"
