@@ -386,8 +386,8 @@ def test_a_sidecar_that_cannot_be_written_leaves_the_one_before(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
-        patched.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
         recording.close()
     assert [(note["complete"], note["end_s"]) for note in sidecars(tmp_path)] == [(False, 1)]
     assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".json", ".wav"]
