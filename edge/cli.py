@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return _health()
     from edge.devices import devices
 
-    return devices()
+    return devices(try_rates=arguments.rates)
 
 
 def _listen(arguments: argparse.Namespace) -> int:
@@ -79,6 +79,8 @@ def _listen(arguments: argparse.Namespace) -> int:
         output=arguments.output,
         realtime=arguments.realtime,
         kept=_maybe_kept(arguments),
+        max_restarts=arguments.max_restarts,
+        wait_for_source=arguments.wait_for_source,
     )
     return listen(options)
 

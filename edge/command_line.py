@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_listen(commands.add_parser("listen", help="classify a live sound, a file or the demo as it sounds"))
     _add_score(commands.add_parser("score", help="classify recordings, as fast as the machine can"))
-    commands.add_parser("devices", help="list the sound inputs and the known stethoscopes")
+    _add_devices(commands.add_parser("devices", help="list the sound inputs and the known stethoscopes"))
     _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
     commands.add_parser("health", help="say whether the `listen` that beats into $RESPIRE_EDGE_HEARTBEAT goes on")
     return parser
@@ -46,7 +46,21 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
         "--source",
         default="mic",
         metavar="mic|mic:NAME|FILE|demo",
-        help="default input, input with NAME in its name, WAV or FLAC file, or simulated auscultation; default: mic",
+        help="default input, input with NAME in its name or with an id that `respire-edge devices` lists, WAV or FLAC "
+        "file, or simulated auscultation; default: mic",
+    )
+    parser.add_argument(
+        "--max-restarts",
+        type=_number_of_times,
+        default=900,
+        metavar="N",
+        help="where an input fails, give up after N failed attempts in a row to open it again, 4 seconds apart, with "
+        "exit code 2; default: 900, an hour",
+    )
+    parser.add_argument(
+        "--wait-for-source",
+        action="store_true",
+        help="where an input is absent at the start, wait for it as for one that fails later; default: give up at once",
     )
     parser.add_argument("--engine", default="auto", metavar="auto|onnx|tensorrt", help="default: auto")
     parser.add_argument(
@@ -113,6 +127,12 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="recordings at a time; default: 1")
 
 
+def _add_devices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rates", action="store_true", help="ask each input which of the usual sample rates it accepts"
+    )
+
+
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
@@ -140,6 +160,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _number_of_times(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
     return value
 
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from edge.audio.inputs import AudioInput, list_inputs, maybe_default_input
+from edge.audio.audio_input import AudioInput, stable_selector
+from edge.audio.inputs import list_inputs
 from edge.profiles import Profile, load_profiles
 
 NO_RADIO = (
@@ -15,14 +16,16 @@ NO_RADIO = (
 )
 
 
-def devices(out: TextIO | None = None) -> int:
+def devices(*, try_rates: bool = False, out: TextIO | None = None) -> int:
     """Write both lists to `out`, by default standard output. Returns the exit code 0.
+
+    `try_rates`: say of each input which of the usual rates it accepts.
 
     Raises ProfileError, and AudioDeviceError once the stethoscopes are written.
     """
     out = out or sys.stdout
     _write(out, _profile_lines(load_profiles().values()))
-    _write(out, _input_lines(list_inputs()))
+    _write(out, _input_lines(list_inputs(try_rates=try_rates)))
     _write(out, [NO_RADIO])
     return 0
 
@@ -37,11 +40,14 @@ def _profile_lines(profiles: Iterable[Profile]) -> Iterator[str]:
 
 
 def _input_lines(inputs: list[AudioInput]) -> Iterator[str]:
-    default = maybe_default_input(inputs)
     yield "Sound inputs (--source mic:NAME, part of the name will do; * is what --source mic takes)"
     for entry in inputs:
-        mark = "*" if entry == default else " "
+        mark = "*" if entry.is_default else " "
         yield f"  {mark} {entry.name}; {entry.channels} channels, {entry.native_rate_hz} Hz"
+        if entry.card is not None:
+            yield f"    {'':4}--source mic:{stable_selector(entry, inputs)}, whatever the order of the cards"
+        if entry.accepted_rates_hz is not None:
+            yield f"    {'':4}accepts {', '.join(map(str, entry.accepted_rates_hz)) or 'none of the usual rates,'} Hz"
     if not inputs:
         yield "    none; plug in a microphone or a sound card"
     yield ""

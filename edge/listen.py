@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.audio.block import AudioBlock
-from edge.audio.source import AudioSource, open_source
+from edge.audio.microphone import MAX_RESTARTS, Persistence
+from edge.audio.source import AudioSource, StoppedWaiting, open_source
 from edge.breath_events import EventRules, TrackingState, finish_tracking, track
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
+from edge.errors import AudioDeviceError
 from edge.events import Event
 from edge.heartbeat import open_heartbeat
 from edge.live_view import LiveView, Session
@@ -57,6 +59,10 @@ class ListenOptions:
     realtime: bool
     kept: Kept | None = None
     """None: the sound is not kept."""
+    max_restarts: int = MAX_RESTARTS
+    """How many attempts in a row to open a failed input again."""
+    wait_for_source: bool = False
+    """An input that is absent at the start is waited for."""
 
 
 @dataclass(frozen=True)
@@ -83,30 +89,68 @@ def listen(options: ListenOptions) -> int:
         print(note, file=sys.stderr)
     with ExitStack() as opened:
         engine = opened.enter_context(open_engine(bundle, options.engine, tell=partial(print, file=sys.stderr)))
-        source = opened.enter_context(open_source(options.source, realtime=options.realtime))
-        classifier = Classifier(profile, bundle, engine)
-        outputs = _open_outputs(options.output, _session(classifier, source), opened)
-        if options.kept is not None:
-            recorder = _open_recorder(options.kept, options.realtime, classifier, source, outputs.on_event)
-            outputs.add_recorder(opened.enter_context(recorder))
+        outputs = Outputs()
         heartbeat = opened.enter_context(open_heartbeat(os.environ))
         outputs.on_result.append(heartbeat.take_result)
         outputs.on_block.append(heartbeat.take_block)
+        if options.wait_for_source:  # otherwise later, so that a source named wrongly leaves earlier results alone
+            _open_writer(options.output, outputs, opened)
+        source = _maybe_source(options, outputs)
+        if source is None:
+            return 0
+        opened.enter_context(source)
+        classifier = Classifier(profile, bundle, engine)
+        if not options.wait_for_source:
+            _open_writer(options.output, outputs, opened)
+        if _is_viewed(options.output):
+            _open_view(_session(classifier, source), outputs, opened)
+        if options.kept is not None:
+            recorder = _open_recorder(options.kept, options.realtime, classifier, source, outputs.on_event)
+            outputs.add_recorder(opened.enter_context(recorder))
         stopping = opened.enter_context(stop_requests())
         _run(source, Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s), outputs, stopping)
     return 0
 
 
+def _maybe_source(options: ListenOptions, outputs: Outputs) -> AudioSource | None:
+    """The source, opened; None where somebody asked to stop before it was there. Raises EdgeError."""
+    with stop_requests() as stopping:
+
+        def turn(block: AudioBlock) -> bool:
+            if options.wait_for_source:
+                _tell(outputs.on_event, block.events)
+                _tell([_print_absence], block.events)
+                _tell(outputs.on_block, [block])
+            return stopping()
+
+        persistence = Persistence(options.max_restarts, options.wait_for_source, turn)
+        try:
+            return open_source(options.source, realtime=options.realtime, persistence=persistence)
+        except StoppedWaiting:
+            return None
+
+
+def _print_absence(event: Event) -> None:
+    if event.name == "source-absent":
+        print(f"respire-edge: waiting for {event.source} ({event.fields['reason']})", file=sys.stderr)
+
+
 def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Callable[[], bool]) -> None:
     heard = TrackingState()
-    for block in source.blocks():
-        _tell(outputs.on_event, block.events)
-        heard = _tell_results(outputs, pipeline.push(block), heard)
-        _tell(outputs.on_block, [block])
-        if stopping():
-            break
+    given_up: AudioDeviceError | None = None
+    try:
+        for block in source.blocks():
+            _tell(outputs.on_event, block.events)
+            heard = _tell_results(outputs, pipeline.push(block), heard)
+            _tell(outputs.on_block, [block])
+            if stopping():
+                break
+    except AudioDeviceError as error:
+        given_up = error
     heard = _tell_results(outputs, pipeline.finish(), heard)
     _tell(outputs.on_event, finish_tracking(heard, EventRules()))
+    if given_up is not None:
+        raise given_up
 
 
 def _tell_results(outputs: Outputs, results: Iterable[Result], heard: TrackingState) -> TrackingState:
@@ -137,22 +181,27 @@ def _session(classifier: Classifier, source: AudioSource) -> Session:
     )
 
 
-def _open_outputs(output: str | None, session: Session, opened: ExitStack) -> Outputs:
-    """A view on a terminal, unless results go there themselves; a writer for a named file or without a terminal."""
-    outputs = Outputs()
-    viewed = is_terminal(sys.stdout) and output != STANDARD_OUTPUT
-    if output is not None or not viewed:
-        target = results_path(output or STANDARD_OUTPUT, datetime.now(timezone.utc))
-        writer = opened.enter_context(open_writer(target))
-        outputs.on_result.append(writer.write)
-        outputs.on_event.append(writer.write_event)
-    if viewed:
-        view = LiveView(session, opened.enter_context(Screen(sys.stdout)))
-        opened.callback(view.finish)
-        outputs.on_result.append(view.show_result)
-        outputs.on_event.append(view.show_event)
-        outputs.on_block.append(view.show_block)
-    return outputs
+def _is_viewed(output: str | None) -> bool:
+    """On a terminal, unless results go there themselves."""
+    return is_terminal(sys.stdout) and output != STANDARD_OUTPUT
+
+
+def _open_writer(output: str | None, outputs: Outputs, opened: ExitStack) -> None:
+    """For a named file, or where nothing is viewed."""
+    if output is None and _is_viewed(output):
+        return
+    target = results_path(output or STANDARD_OUTPUT, datetime.now(timezone.utc))
+    writer = opened.enter_context(open_writer(target))
+    outputs.on_result.append(writer.write)
+    outputs.on_event.append(writer.write_event)
+
+
+def _open_view(session: Session, outputs: Outputs, opened: ExitStack) -> None:
+    view = LiveView(session, opened.enter_context(Screen(sys.stdout)))
+    opened.callback(view.finish)
+    outputs.on_result.append(view.show_result)
+    outputs.on_event.append(view.show_event)
+    outputs.on_block.append(view.show_block)
 
 
 def _open_recorder(

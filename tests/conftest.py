@@ -5,6 +5,7 @@ import importlib
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,55 +87,80 @@ machine, still plays without a gap. With 50 ms, pausing it for 0.2 s left holes 
 SOUND_PACKAGES = "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
 
 
-@dataclass(frozen=True)
 class SoundServer:
-    """A running PulseAudio whose only sink loops back to an input that PortAudio sees."""
+    """A PulseAudio whose only sink loops back to an input that PortAudio sees; it can be ended and started again."""
 
-    process: "subprocess.Popen[bytes]"
-    environment: dict[str, str]
-    """For a program that shall capture from it or play into it."""
-    input_name: str = SOUND_INPUT
-    sample_rate_hz: int = SINK_RATE_HZ
+    input_name = SOUND_INPUT
+    sample_rate_hz = SINK_RATE_HZ
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "asound.conf").write_text(ALSA_CONFIGURATION)
+        self._folder = folder
+        self.environment = os.environ | {
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_SERVER": f"unix:{folder}/native",
+            "ALSA_CONFIG_PATH": f"{folder}/asound.conf",
+        }
+        """For a program that shall capture from it or play into it."""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = _pulseaudio_command(self._folder)
+        self._process = subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL)
+        _wait_until_answering(self._process, self.environment)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, also while it is frozen. May be called twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+
+    def freeze(self) -> None:
+        """Let it answer nobody, and end nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
 
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
         """Start playing a WAV or FLAC file into the sink."""
         command = ["paplay", f"--device={SINK}", f"--latency-msec={PLAYED_AHEAD_MS}", str(path)]
         return subprocess.Popen(command, env=self.environment)
 
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
 
 @pytest.fixture
-def sound_server() -> Iterator[SoundServer]:
-    """A sound server of this test's own, without hardware; the test is skipped where its packages are missing."""
+def stopped_sound_server() -> Iterator[SoundServer]:
+    """A sound server of this test's own, without hardware, to be started; skips where its packages are missing."""
     _require_sound_packages()
     # Not tmp_path: the path of a socket may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="respire-sound-") as folder:
-        (Path(folder) / "asound.conf").write_text(ALSA_CONFIGURATION)
-        environment = os.environ | {
-            "HOME": folder,
-            "XDG_RUNTIME_DIR": folder,
-            "PULSE_SERVER": f"unix:{folder}/native",
-            "ALSA_CONFIG_PATH": f"{folder}/asound.conf",
-        }
-        process = subprocess.Popen(_pulseaudio_command(folder), env=environment, stderr=subprocess.DEVNULL)
+        server = SoundServer(Path(folder))
         try:
-            _wait_until_answering(process, environment)
-            yield SoundServer(process, environment)
+            yield server
         finally:
-            process.kill()
-            process.wait(timeout=10)
+            server.kill()
 
 
 @pytest.fixture
-def sound_input(sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
-    """The same server, whose input this process's PortAudio sees while the test runs."""
-    import sounddevice
+def sound_server(stopped_sound_server: SoundServer) -> SoundServer:
+    """The same, running."""
+    stopped_sound_server.start()
+    return stopped_sound_server
 
+
+@pytest.fixture
+def sound_input(sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> SoundServer:
+    """The same, whose input this process's microphones capture from while the test runs."""
     for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "ALSA_CONFIG_PATH"):
         monkeypatch.setenv(name, sound_server.environment[name])
-    _look_for_devices_again(sounddevice)
-    yield sound_server
-    monkeypatch.undo()
-    _look_for_devices_again(sounddevice)
+    return sound_server
 
 
 def _require_sound_packages() -> None:
@@ -146,7 +172,7 @@ def _require_sound_packages() -> None:
         pytest.skip(f"no sound server ({', '.join(missing)} missing): apt install {SOUND_PACKAGES}")
 
 
-def _pulseaudio_command(folder: str) -> list[str]:
+def _pulseaudio_command(folder: Path) -> list[str]:
     return [
         "pulseaudio", "-n", "--daemonize=no", "--system=false", "--exit-idle-time=-1", "--use-pid-file=no",
         f"--load=module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
@@ -161,9 +187,3 @@ def _wait_until_answering(process: "subprocess.Popen[bytes]", environment: dict[
             return
         time.sleep(0.05)
     raise RuntimeError(f"the sound server did not start; its exit status is {process.poll()}")
-
-
-def _look_for_devices_again(sounddevice: object) -> None:
-    """PortAudio lists devices once, when it starts."""
-    sounddevice._terminate()  # type: ignore[attr-defined]
-    sounddevice._initialize()  # type: ignore[attr-defined]

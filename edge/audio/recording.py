@@ -13,6 +13,7 @@ import numpy as np
 from edge.audio.block import AudioBlock, Float32, Positions, block_from_channels
 from edge.audio.pacing import Pace, paced
 from edge.audio.riff import missing_sound_share
+from edge.audio.sample_rates import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 from edge.audio.source import AudioSource
 from edge.errors import RecordingError, SetupError
 
@@ -33,10 +34,6 @@ ENCODINGS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"
 """As libsndfile names them; a WAV file may hold a dozen others, which have lost what crackles are made of."""
 MAX_DURATION_S = 48 * 3600.0
 """Two nights and a day. A FLAC file of one megabyte can announce years."""
-MIN_SAMPLE_RATE_HZ = 4000
-"""The rate of the features, and of the slowest stethoscope among the ICBHI recordings."""
-MAX_SAMPLE_RATE_HZ = 48000
-"""The usual highest rate of a sound card; `edge/signal` is specified up to here."""
 NOT_KNOWN = "not a WAV or FLAC file; convert it to one, for example with ffmpeg"
 UNKNOWN_FRAMES = 2**63 - 1
 """libsndfile's length of a FLAC stream whose header was never finished."""

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edge.audio.block import AudioBlock
 from edge.audio.pacing import SYSTEM_PACE, Pace
 from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.audio.microphone import Persistence
 
 AnySource = TypeVar("AnySource", bound="AudioSource")
 
@@ -25,6 +28,10 @@ class Section:
     end_s: float
     label: str
     """One of `edge.labels.LABELS`."""
+
+
+class StoppedWaiting(Exception):
+    """Somebody ended the waiting for a source that was not there."""
 
 
 class AudioSource(Protocol):
@@ -57,16 +64,20 @@ class AudioSource(Protocol):
         self.close()
 
 
-def open_source(uri: str, *, realtime: bool, pace: Pace = SYSTEM_PACE) -> AudioSource:
-    """The source that `uri` names: `mic` (the default input), `mic:NAME` (part of an input's name), `demo` or a file.
+def open_source(
+    uri: str, *, realtime: bool, pace: Pace = SYSTEM_PACE, persistence: Persistence | None = None
+) -> AudioSource:
+    """The source that `uri` names: an input, `demo` or a file.
 
-    `realtime`: a file or the demo comes as fast as it would sound, by the clock of `pace`; a microphone always does.
-    A file that is called `mic` or `demo` is reached as `./mic`. Raises UsageError, RecordingError or AudioDeviceError.
+    `mic` is the default input, `mic:NAME` the one with NAME in its name, `mic:usb:VVVV:PPPP`, `mic:usb:VVVV:PPPP@PATH`
+    and `mic:card:ID` that of a card. `realtime`: a file or the demo comes as fast as it would sound, by the clock of
+    `pace`; a microphone always does. `persistence`: what a microphone does where its input fails. A file that is called
+    `mic` or `demo` is reached as `./mic`. Raises UsageError, RecordingError, AudioDeviceError or StoppedWaiting.
     """
     if uri == "mic" or uri.startswith("mic:"):
         from edge.audio.microphone import MicrophoneSource
 
-        return MicrophoneSource(uri.removeprefix("mic").removeprefix(":"))
+        return MicrophoneSource(uri.removeprefix("mic").removeprefix(":"), persistence=persistence)
     if uri == "demo":
         from edge.audio.simulated import SimulatedSource
 

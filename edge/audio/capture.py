@@ -1,0 +1,62 @@
+"""One attempt at an input: its sound as it comes, until it fails or falls silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.audio.capture_messages import Failed, Opened, Sound
+from edge.audio.capture_process import CaptureProcess, no_answer
+
+TICK_S = 0.2
+"""How long nothing is said at most, so that the loop that listens can look after other things."""
+
+
+class CaptureFailed(Exception):
+    """The input cannot be opened, or delivers no longer."""
+
+    def __init__(self, reason: str, idle_s: float) -> None:
+        super().__init__(reason)
+        self.idle_s = idle_s
+        """How long nothing had arrived."""
+
+
+class Capture:
+    """An input that is being opened, or open."""
+
+    def __init__(self, selector: str, sample_rate_hz: int | None, queue_s: float) -> None:
+        """Begin to open it, at its own rate where none is given."""
+        self.maybe_opened: Opened | None = None
+        """What was opened; known with the first sound."""
+        self._process = CaptureProcess("capture", selector=selector, sample_rate_hz=sample_rate_hz, queue_s=queue_s)
+
+    def sounds(self, start_s: float, stall_s: float) -> Iterator[Sound | None]:
+        """Each block as it comes, and None whenever nothing came for `TICK_S`.
+
+        Raises CaptureFailed, also where opening it, or then its first sound, takes longer than `start_s`, or a later
+        sound than `stall_s`.
+        """
+        idle_s, limit_s = 0.0, start_s
+        while True:
+            message = self._process.receive(TICK_S)
+            if isinstance(message, Failed):
+                raise CaptureFailed(message.reason, idle_s)
+            if isinstance(message, Opened):
+                self.maybe_opened, idle_s = message, 0.0
+            elif isinstance(message, Sound):
+                idle_s, limit_s = 0.0, stall_s
+                yield message
+            else:
+                # Counted, not timed: while this process was paused, nobody can say that nothing came.
+                idle_s += TICK_S
+                yield None
+            if idle_s >= limit_s:
+                raise CaptureFailed(self._silence(idle_s), idle_s)
+
+    def close(self) -> None:
+        """End it within a moment, whatever state it is in. May be called twice."""
+        self._process.close()
+
+    def _silence(self, idle_s: float) -> str:
+        if self.maybe_opened is None:
+            return no_answer(idle_s)
+        return f"mic:{self.maybe_opened.name}: no sound for {idle_s:.1f} s; check the cable"
