@@ -87,3 +87,15 @@ def test_commands_work_where_there_is_no_network(arguments: tuple[str, ...], wat
         pytest.skip("no network can be taken away here: unshare --user --net is refused")
     ran = run(("-m", "edge", *arguments), watched, before=OUTSIDE)
     assert (ran.returncode, "error" in ran.stderr) == (0, False), ran.stderr
+
+
+def test_onnx_runtime_is_kept_from_reporting_to_its_maker(watched: dict[str, str], tmp_path: Path) -> None:
+    """What it would send it first collects in the user's cache folder, with an identifier of the machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # It keeps still where it takes a machine for one that only tests.
+    environ = {name: value for name, value in watched.items() if name not in ("CI", "GITHUB_ACTIONS", "TF_BUILD")}
+    environ |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "ORT_DISABLE_TELEMETRY": "0"}
+    ran = run(("-m", "edge", *COMMANDS[0]), environ)
+    assert ran.returncode == 0
+    assert [path for path in home.rglob("*") if path.is_file()] == []
