@@ -22,8 +22,9 @@ from edge.audio.capture_messages import Sound
 
 AWAY = "away"
 """The cause of what was lost while nothing could be captured."""
-STEP_S = 0.03
-"""ADC times that are off by less are jitter: behind a sound server they are estimates (measured: up to 0.01 s)."""
+STEP_S = 0.1
+"""Less may be no loss: behind PulseAudio, ADC times and callbacks move by up to 0.05 s together, and stay there, when
+another program begins to play (measured). What is less and real counts all the same once it has added up."""
 DOUBT_S = 0.5
 """How long a step has to last to be believed: longer than a sound server takes to catch up."""
 LATENESS_S = 0.5
