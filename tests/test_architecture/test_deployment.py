@@ -250,3 +250,53 @@ def test_variables_are_replaced_as_compose_replaces_them() -> None:
     assert interpolated("${A:-one} ${B:?say it} ${C}", {"B": "two", "C": "three"}) == "one two three"
     with pytest.raises(ValueError, match="B has no value"):
         interpolated("${B:?say it}", {})
+
+
+def test_each_command_of_the_runbook_is_one_that_its_program_takes(repository: Path) -> None:
+    pytest.importorskip("numpy")
+    from export.build_engine import build_parser as build_engine_parser
+
+    parsers = {"respire-edge": build_parser(), "respire-export-build-engine": build_engine_parser()}
+    parsed = [parsers[name].parse_args(arguments) for name, arguments in own_commands(repository)]
+    asked = {getattr(options, "command", "build-engine") for options in parsed}
+    assert asked == {"doctor", "devices", "health", "build-engine"}
+    assert len(parsed) >= 6
+
+
+def own_commands(repository: Path) -> list[tuple[str, list[str]]]:
+    """Programs of ours and their arguments, on the machine or in the container, whose program is `respire-edge`."""
+    found = []
+    for command in runbook_commands(repository):
+        programs = [place for place, word in enumerate(command) if Path(word).name.startswith("respire-e")]
+        own = [place for place in programs if word_starts_a_program(command, place)]
+        if own and "--entrypoint" not in command:
+            found.append((Path(command[own[-1]]).name, command[own[-1] + 1 :]))
+        elif command[:3] == ["docker", "compose", "run"]:
+            program = command[command.index("--entrypoint") + 1] if "--entrypoint" in command else "respire-edge"
+            found.append((program, command[command.index("listen") + 1 :]))
+    return found
+
+
+def word_starts_a_program(command: list[str], place: int) -> bool:
+    before = command[:place]
+    as_another = before == ["sudo", "-u", "respire-edge"] and command[place].startswith("/")
+    return not before or as_another or before[:3] == ["docker", "compose", "exec"]
+
+
+def runbook_commands(repository: Path) -> list[list[str]]:
+    text = (repository / "docs/runbook.md").read_text(encoding="utf-8")
+    lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)).splitlines()
+    return [shlex.split(command, comments=True) for line in lines for command in line.split(" && ")]
+
+
+def test_each_file_that_the_runbook_names_is_there(repository: Path) -> None:
+    text = (repository / "docs/runbook.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:deploy|requirements|tools)/[\w.-]+\w", text)) | {"Dockerfile.jetson"}
+    assert len(named) >= 7
+    assert [name for name in named if not (repository / name).is_file()] == []
+
+
+def test_the_runbook_is_one_page_and_says_what_was_never_run(repository: Path) -> None:
+    lines = (repository / "docs/runbook.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 100
+    assert "## What was never run" in lines

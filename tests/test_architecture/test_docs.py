@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/runbook.md")
 COMMAND = re.compile(r"^(?:respire-edge|python -m|make) .+", flags=re.MULTILINE)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
