@@ -60,6 +60,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _score(arguments)
     if arguments.command == "doctor":
         return _doctor(arguments)
+    if arguments.command == "bench":
+        return _bench(arguments)
     if arguments.command == "health":
         return _health()
     from edge.devices import devices
@@ -126,6 +128,22 @@ def _doctor(arguments: argparse.Namespace) -> int:
         json=arguments.json,
     )
     return doctor(options)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from edge.bench import BenchOptions, bench
+
+    options = BenchOptions(
+        device=arguments.device,
+        model=arguments.model,
+        engine=arguments.engine,
+        source=arguments.source,
+        seconds=arguments.seconds,
+        hop_s=arguments.hop,
+        realtime=arguments.realtime,
+        json=arguments.json,
+    )
+    return bench(options)
 
 
 def _health() -> int:

@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(commands.add_parser("score", help="classify recordings, as fast as the machine can"))
     _add_devices(commands.add_parser("devices", help="list the sound inputs and the known stethoscopes"))
     _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
+    _add_bench(commands.add_parser("bench", help="measure how quick and how frugal the program is on this machine"))
     commands.add_parser("health", help="say whether the `listen` that beats into $RESPIRE_EDGE_HEARTBEAT goes on")
     return parser
 
@@ -147,6 +148,27 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="DIR", help="the folder that results shall go to; default: the current one"
     )
     parser.add_argument("--json", action="store_true", help="all findings as one JSON object, for programs")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    _add_model_choice(parser, "the stethoscope whose model is measured; default: littmann3200", required=False)
+    parser.set_defaults(device="littmann3200")
+    parser.add_argument("--engine", default="auto", metavar="auto|onnx|tensorrt", help="default: auto")
+    parser.add_argument(
+        "--source", type=Path, metavar="FILE", help="a recording to measure with; default: simulated breathing"
+    )
+    parser.add_argument(
+        "--seconds", type=_positive, default=600.0, metavar="N", help="how much sound; default: 600"
+    )
+    parser.add_argument(
+        "--hop", type=_positive, default=1.0, metavar="SECONDS", help="from result to result; default: 1"
+    )
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="feed the sound as fast as it would sound, which shows how the machine answers after a rest",
+    )
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object, for programs")
 
 
 def _add_model_choice(parser: argparse.ArgumentParser, device_help: str, *, required: bool = True) -> None:

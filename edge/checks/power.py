@@ -27,6 +27,9 @@ class PowerMode:
     number: int | None = None
     """What `nvpmodel -m` takes; None off a Jetson."""
 
+    def __str__(self) -> str:
+        return self.name if self.number is None else f"{self.name} (mode {self.number})"
+
 
 def check_power(host: Host, _: DoctorOptions) -> Iterator[Finding]:
     """The mode, and how it is changed; and whether the power supply was too weak since the start."""
@@ -37,7 +40,7 @@ def check_power(host: Host, _: DoctorOptions) -> Iterator[Finding]:
     listed = [f"{number} ({name})" for number, name in modes.items()] or ["those of nvpmodel -p --verbose"]
     fields = {"mode": mode.name if mode else None, "number": mode.number if mode else None, "modes": modes}
     how = f"sudo nvpmodel -m N on the device itself changes it; N is one of {', '.join(listed)}"
-    measured = f"{mode.name} (mode {mode.number})" if mode else "cannot be read here; on the device: nvpmodel -q"
+    measured = str(mode) if mode else "cannot be read here; on the device: nvpmodel -q"
     yield Finding("power mode", True, measured, how, fields)
     yield from _check_overcurrent(host)
 

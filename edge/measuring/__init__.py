@@ -1,0 +1,1 @@
+"""What `respire-edge bench` measures: the real pipeline, timed from outside."""
