@@ -129,7 +129,7 @@ def _by_bundles(
     for recording in recordings:
         classifier = classifiers.of(recording)
         manifest = json.loads((classifier.bundle.folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-        if recording.patient not in manifest["training_run"]["patients"][DATASET]["training"]:
+        if recording.patient not in _trained_on(manifest["training_run"], classifier.bundle.folder):
             yield HELD_BACK, recording, classifier
 
 
@@ -154,9 +154,16 @@ class _Classifiers:
             return Classifier(profile, bundle, open_engine(bundle, "onnx"))
         own = self._fold / recording.device / "last"
         checkpoint = load_checkpoint(own if own.is_dir() else self._fold / COMMON / "last")
-        if recording.patient in checkpoint.training_run["patients"][DATASET]["training"]:
+        if recording.patient in _trained_on(checkpoint.training_run, self._fold):
             raise SplitError(f"{self._fold}: was trained on patient {recording.patient}; it is of other folds or data")
         return Classifier(profile, bundle, NetworkEngine(checkpoint, bundle))
+
+
+def _trained_on(training_run: Mapping[str, Any], where: Path) -> set[str]:
+    patients = training_run.get("patients", {}).get(DATASET, {}).get("training")
+    if not patients:
+        raise SplitError(f"{where}: does not say on whom it was trained, so nobody is known to be new to it")
+    return set(patients)
 
 
 def _groups(heard: Mapping[str, Sequence[HeardRecording]]) -> dict[str, list[HeardRecording]]:
@@ -177,7 +184,8 @@ def _cycle_groups(heard: Mapping[str, Sequence[HeardRecording]]) -> dict[str, li
         for title, part in _groups(heard).items()
     }
     mixed, uniform = ([each for each in groups["all"] if each.mixed == wanted] for wanted in (True, False))
-    return {**groups, "beside another class": mixed, "among their own": uniform}
+    groups |= {"beside another class": mixed, "among their own": uniform}
+    return {title: decisions for title, decisions in groups.items() if decisions}
 
 
 if __name__ == "__main__":
