@@ -26,7 +26,7 @@ from edge.events import Event
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tests.conftest import SoundServer
+    from tools.sound_server import SoundServer
 
 SETTLING_S = 0.5
 """Silence ahead of what is played: the start of a stream may be lost while server and program find each other."""

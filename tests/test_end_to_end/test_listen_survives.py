@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import SoundServer
+    from tools.sound_server import SoundServer
 
 HOP_S = 0.5
 WINDOW_S = 7.0
