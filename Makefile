@@ -4,17 +4,19 @@ ifndef PYTHON
 PYTHON := $(shell sh tools/find_python.sh)
 endif
 BIN := .venv/bin
-# They listen in real time, and test-device has run them on every Python.
+# They listen in real time: by themselves, and those of the device side only in test-device, on every Python.
 HEARD := tests/test_edge/test_microphone.py tests/test_edge/test_listen.py
+LISTENING := $(wildcard tests/test_end_to_end/test_listen_*.py)
 
-.PHONY: demo test test-device lint format bench pins development bindings python clean
+.PHONY: demo test test-device lint lint-deployment rehearse format bench pins development bindings python clean
 
 demo: python  ## a simulated auscultation through the real pipeline, with the device's needs alone
 	@$(PYTHON) tools/environment.py device .venv-device
 	.venv-device/bin/respire-edge listen --device littmann3200 --source demo
 
 test: lint test-device bindings  ## everything: the gate, the device side on each Python, then the whole suite
-	$(BIN)/python -m pytest $(foreach file,$(HEARD),--ignore=$(file))
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(foreach file,$(HEARD) $(LISTENING),--ignore=$(file))
+	$(BIN)/python -m pytest $(LISTENING)
 
 test-device: python  ## the device side on Python 3.10, 3.11 and 3.12, without torch
 	@$(PYTHON) tools/test_device.py
@@ -31,6 +33,12 @@ format: development  ## what the gate can mend by itself
 
 bench: development  ## measure this machine; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run --output docs/benchmarks.md
+
+lint-deployment: development  ## the image, its composition and the service, which cannot be built everywhere
+	$(BIN)/python -m tools.lint_deployment
+
+rehearse: python  ## the image's own commands in a throw-away copy of this system's files; as root
+	$(PYTHON) tools/rehearse_install.py
 
 pins: development  ## derive requirements/constraints.txt from pyproject.toml and requirements/chosen.txt
 	$(BIN)/python tools/derive_pins.py
