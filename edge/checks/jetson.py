@@ -84,9 +84,11 @@ def check_pycuda(host: Host, needed: bool) -> Finding:
 
 
 def check_gpu(host: Host, needed: bool) -> Finding:
-    """What CUDA reaches; asked only where both libraries are there."""
-    if any(importlib.util.find_spec(name) is None for name in ("tensorrt", "pycuda")):
-        return _absent("GPU", "not asked, without tensorrt and pycuda", "install both, above", needed, host)
+    """What CUDA reaches; asked only where both libraries can be used."""
+    for check in (check_tensorrt, check_pycuda):
+        library = check(host, True)
+        if not library.ok:
+            return _absent("GPU", f"not asked, without {library.name}", library.mend, needed, host)
     try:
         from edge.engine.machine import this_machine
 

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle, load_bundle
+from edge.checks.host import Ended, Host
 from edge.cli import main
 from edge.engine.engine import Engine, open_engine
 from edge.pipeline import Classifier
 from edge.profiles import load_profile
 
 TINY_BUNDLE = Path(__file__).parents[1] / "golden" / "tiny_bundle"
+NO_FILES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Ran:
 EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
 RunCommand = Callable[..., Ran]
 StartCommand = Callable[..., "subprocess.Popen[str]"]
+BuildHost = Callable[..., Host]
 Breathing = Callable[..., NDArray[np.float32]]
 WriteSound = Callable[..., Path]
 
@@ -126,6 +130,31 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(TINY_BUNDLE, folder / "common")
     return folder
+
+
+@pytest.fixture
+def build_host(tmp_path: Path) -> BuildHost:
+    """A machine of these files and programs alone, seen by a member of no group in summer 2027, for `doctor`."""
+
+    def build(files: Mapping[str, str] = NO_FILES, programs: Sequence[str] = (), **changes: Any) -> Host:
+        root = tmp_path / "machine"
+        root.mkdir(exist_ok=True)
+        for name, content in {**files, **{f"usr/bin/{program}": "" for program in programs}}.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+            path.chmod(0o755)
+        host = Host(
+            root=root,
+            environ={"PATH": str(root / "usr/bin"), "HOME": "/home/nurse", "USER": "nurse"},
+            run=lambda *_: Ended(127, ""),
+            now=lambda: datetime(2027, 6, 1, tzinfo=timezone.utc),
+            user_id=1000,
+            group_ids=frozenset({1000}),
+        )
+        return replace(host, **changes)
+
+    return build
 
 
 @pytest.fixture

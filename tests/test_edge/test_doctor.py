@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +35,8 @@ def no_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path / "engines"))
 
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+TINY_BUNDLE = REPOSITORY / "tests" / "golden" / "tiny_bundle"
 OF_THE_MACHINE = {"memory", "storage", "clock", "temperature", "permissions", "sound_inputs"}
 """Checks whose findings belong to the machine that runs the tests; test_checks.py gives them machines of its own."""
 
@@ -257,3 +263,88 @@ def test_an_output_without_the_marks_gets_words(start_command: StartCommand, tmp
     assert (process.returncode, err) == (2, "")
     assert {"ok   ", "FAIL "} <= {line[:5] for line in out.splitlines()} <= {"ok   ", "note ", "FAIL "}
     assert finding_line(Finding("model", True, "gehört"), "ascii") == "ok   model: geh?rt"
+
+
+# In a process of its own, as a person starts it; on whatever machine this is, so that the exit code may be either.
+
+WITHOUT = (
+    "import sys; sys.modules.update(dict.fromkeys({missing!r})); from edge.cli import main; "
+    "sys.exit(main({arguments!r}))"
+)
+PACKAGES = ("numpy", "onnxruntime", "soundfile", "sounddevice")
+
+
+def run_doctor(command: list[str], **changes: Any) -> Any:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=120, check=False, **changes
+    )
+
+
+@pytest.mark.parametrize("missing", [*((name,) for name in PACKAGES), PACKAGES], ids="+".join)
+def test_it_starts_without_any_package_and_says_what_installs_it(missing: tuple[str, ...], models_folder: Path) -> None:
+    arguments = ["doctor", "--model", str(models_folder)]
+    ran = run_doctor(["-c", WITHOUT.format(missing=missing, arguments=arguments)])
+    assert (ran.returncode, ran.stderr) == (2, "")
+    for name in missing:
+        (line,) = [line for line in ran.stdout.splitlines() if line[2:].startswith(f"{name}: ")]
+        assert line.startswith(f"✗ {name}: is not installed; to mend it: ")
+        assert re.search(rf"install '{name}>=[\d.]+'", line)
+    assert ("✓ model common@" in ran.stdout) == ("numpy" not in missing)
+    assert "could not be checked" not in ran.stdout
+
+
+def test_it_starts_with_a_numpy_that_ends_every_program(tmp_path: Path, models_folder: Path) -> None:
+    (tmp_path / "numpy.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)\n")
+    (tmp_path / "numpy-2.4.0.dist-info").mkdir()
+    (tmp_path / "numpy-2.4.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.4.0\n")
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}"}
+    ran = run_doctor(["-m", "edge", "doctor", "--model", str(models_folder)], env=environ, cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (2, "")
+    assert "✗ numpy: numpy 2.4.0 cannot be imported (it ends the program by SIGILL); to mend it: export" in ran.stdout
+    assert "✗ models: not looked at: numpy and onnxruntime cannot be imported; to mend it: " in ran.stdout
+
+
+def test_a_file_that_hides_one_of_the_four_folders_is_found(tmp_path: Path, models_folder: Path) -> None:
+    """With `python -m` the current folder comes first."""
+    (tmp_path / "train.py").write_text("")
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": "/nowhere"}
+    ran = run_doctor(["-m", "edge", "doctor", "--model", str(models_folder)], cwd=tmp_path, env=environ)
+    assert ran.returncode == 2
+    place = (tmp_path / "train.py").resolve()
+    assert f"✗ folders: train is {place}, not {REPOSITORY / 'train'}; to mend it: mv {place} " in ran.stdout
+
+
+def test_json_is_one_object_with_the_same_findings_and_no_name_of_a_user(tmp_path: Path) -> None:
+    home = tmp_path / "jane.doe"
+    shutil.copytree(TINY_BUNDLE, home / "my models" / "common")
+    model = home / "my models" / "common" / "fp32.onnx"
+    model.write_bytes(model.read_bytes() + b"\0")
+    environ = {**os.environ, "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    for name in ("RESPIRE_EDGE_ENGINES", "XDG_CACHE_HOME"):
+        environ.pop(name, None)
+    command = ["-m", "edge", "doctor", "--model", str(home / "my models")]
+    ran = run_doctor([*command, "--json"], cwd=home, env=environ)
+    assert (ran.returncode, ran.stderr) == (2, "")
+    report = json.loads(ran.stdout)
+    assert (report["schema"], report["ok"], sorted(report)) == (1, False, ["findings", "ok", "schema", "version"])
+    assert {check.name for check in CHECKS} == {finding["check"] for finding in report["findings"]}
+    assert all(
+        sorted(finding) == ["check", "fields", "measured", "mend", "name", "ok"] and (finding["ok"] or finding["mend"])
+        for finding in report["findings"]
+    )
+    broken = next(finding for finding in report["findings"] if finding["name"] == "model common")
+    assert broken["mend"].endswith(
+        "(cd ~/'my models/common' && sha256sum --quiet -c SHA256SUMS) names what was changed"
+    )
+    in_words = run_doctor(command, cwd=home, env=environ)
+    assert len(in_words.stdout.splitlines()) == len(report["findings"])
+    assert "jane" not in ran.stdout + in_words.stdout
+
+
+def test_the_inputs_of_a_running_sound_server_are_listed_with_their_rates(sound_server: Any, tmp_path: Path) -> None:
+    ran = run_doctor(["-m", "edge", "doctor", "--model", str(TINY_BUNDLE), "--json"], env=sound_server.environment)
+    inputs = [finding for finding in json.loads(ran.stdout)["findings"] if finding["check"] == "sound_inputs"]
+    found = next(each for each in inputs if each["fields"]["input"] == sound_server.input_name)
+    assert found["ok"]
+    assert sound_server.sample_rate_hz in found["fields"]["accepted_rates_hz"]
+    assert any(each["fields"]["is_default"] for each in inputs)
