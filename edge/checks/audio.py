@@ -11,14 +11,9 @@ from edge.audio.sample_rates import MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ
 from edge.checks.finding import DoctorOptions, Finding
 from edge.checks.host import Host
 from edge.checks.packages import maybe_import_failure, mend_of_package
+from edge.checks.sound_server import restart_command
 from edge.errors import AudioDeviceError
 
-RESTARTS = {
-    "pipewire": "systemctl --user restart wireplumber pipewire pipewire-pulse",
-    "pulseaudio": "pulseaudio --kill; pulseaudio --start",
-}
-"""Program of a sound server -> what restarts it."""
-NO_SERVER = "alsactl init"
 WHO_HOLDS_IT = "fuser -v /dev/snd/*"
 
 
@@ -31,7 +26,7 @@ def check_inputs(host: Host, _: DoctorOptions) -> Iterator[Finding]:
     try:
         inputs = list_inputs(try_rates=True)
     except AudioDeviceError as error:
-        yield Finding("sound inputs", False, str(error).partition("; ")[0], _restart(host))
+        yield Finding("sound inputs", False, str(error).partition("; ")[0], restart_command(host))
         return
     if not inputs:
         yield _no_input(host)
@@ -65,14 +60,9 @@ def _no_input(host: Host) -> Finding:
     fields = {"inputs": 0, "cards": len(cards)}
     if cards and not host.is_container:
         measured = f"none, though the kernel knows {len(cards)} sound cards"
-        return Finding("sound inputs", False, measured, f"{WHO_HOLDS_IT}, then: {_restart(host)}", fields)
+        return Finding("sound inputs", False, measured, f"{WHO_HOLDS_IT}, then: {restart_command(host)}", fields)
     if host.is_container:
         mend = "start the container with: docker run --device /dev/snd --group-add audio"
     else:
         mend = "plug in a microphone or a sound card, then: respire-edge devices"
     return Finding("sound inputs", True, "none; recordings can be scored without one", mend, fields)
-
-
-def _restart(host: Host) -> str:
-    known = (command for program, command in RESTARTS.items() if host.has_program(program))
-    return next(known, f"{host.sudo}{NO_SERVER}")

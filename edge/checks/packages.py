@@ -14,13 +14,17 @@ from edge.checks.distribution import Requirement, numbers_of, read_distribution
 from edge.checks.finding import DoctorOptions, Finding
 from edge.checks.host import Host, run_program
 from edge.checks.installing import apt_install, pip_install
+from edge.checks.sound_server import restart_command
 
 IMPORT_LIMIT_S = 60.0
 """ONNX Runtime from a cold and slow memory card."""
+ASKS_THE_SOUND_SERVER, SOUND_LIMIT_S = "sounddevice", 15.0
+"""Importing it starts PortAudio, which waits for a frozen sound server for ever."""
 IMPORTING = "import sys, json, importlib; sys.path[:] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
 """In a process of its own: a library built for another processor ends the process that loads it."""
 SYSTEM_LIBRARIES = {"PortAudio": "libportaudio2", "sndfile": "libsndfile1"}
 """What the message of a failed import names -> the Debian package that holds it."""
+NOT_DONE = "not done within"
 OPENBLAS_HINT = "export OPENBLAS_CORETYPE=ARMV8"
 """NumPy's linear algebra takes some Arm processors for others, and dies of an illegal instruction."""
 
@@ -81,11 +85,12 @@ def maybe_import_failure(name: str) -> str | None:
 
 @lru_cache(maxsize=32)
 def _failure_in_another_process(name: str, search_path: str) -> str | None:
-    ended = run_program([sys.executable, "-c", IMPORTING, search_path, name], IMPORT_LIMIT_S)
+    limit_s = SOUND_LIMIT_S if name == ASKS_THE_SOUND_SERVER else IMPORT_LIMIT_S
+    ended = run_program([sys.executable, "-c", IMPORTING, search_path, name], limit_s)
     if ended.code == 0:
         return None
     if ended.code is None:
-        return f"it took more than {IMPORT_LIMIT_S:g} s"
+        return f"{NOT_DONE} {limit_s:g} s"
     if ended.code < 0:
         return f"it ends the program by {signal.Signals(-ended.code).name}"
     lines = ended.output.strip().splitlines()
@@ -93,8 +98,10 @@ def _failure_in_another_process(name: str, search_path: str) -> str | None:
 
 
 def _mend_of_failure(failure: str, requirement: Requirement, host: Host) -> str:
+    if failure.startswith(NOT_DONE) and requirement.name == ASKS_THE_SOUND_SERVER:
+        return restart_command(host)
     for library, package in SYSTEM_LIBRARIES.items():
         if library.lower() in failure.lower():
-            return apt_install(host, package)
+            return apt_install(host, package if "not found" in failure else f"--reinstall {package}")
     again = pip_install(host, "--force-reinstall", requirement.text)
     return f"{OPENBLAS_HINT}; if that does not help, {again}" if "SIGILL" in failure else again

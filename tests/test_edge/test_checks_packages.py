@@ -84,6 +84,17 @@ def test_a_package_that_is_there_and_cannot_be_imported_is_found(
     assert mend in found.mend
 
 
+def test_a_frozen_sound_server_is_not_taken_for_a_broken_package(
+    site_packages: Callable[..., None], build_host: BuildHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Importing sounddevice starts PortAudio, which waits for the server: seen with PulseAudio 16.1, stopped."""
+    monkeypatch.setattr(packages, "SOUND_LIMIT_S", 0.5)
+    site_packages("sounddevice", "0.5.6", "import time; time.sleep(60)")
+    found = packages.check_package(Requirement("sounddevice", "0.5"), build_host(programs=("pulseaudio",)))
+    assert found.measured == "sounddevice 0.5.6 cannot be imported (not done within 0.5 s)"
+    assert found.mend == "pulseaudio --kill; pulseaudio --start"
+
+
 def test_metadata_without_a_version_is_not_a_crash(site_packages: Callable[..., None], tmp_path: Path) -> None:
     site_packages("halflib", "1.0")
     (tmp_path / "site-packages" / "halflib-1.0.dist-info" / "METADATA").write_text("Name: halflib\n")
