@@ -70,10 +70,10 @@ def versions_of(name: str) -> dict[str, str]:
 def maybe_version(distribution: str) -> str | None:
     """Its version; None where it is not installed, or its metadata is damaged."""
     try:
-        # A damaged one has no version, whatever the type of `version` says.
-        return str(metadata.version(distribution) or "") or None
-    except (metadata.PackageNotFoundError, KeyError):
+        fields = metadata.metadata(distribution)
+    except metadata.PackageNotFoundError:
         return None
+    return fields["Version"] if "Version" in fields else None
 
 
 def maybe_import_failure(name: str) -> str | None:
