@@ -73,7 +73,7 @@ def maybe_version(distribution: str) -> str | None:
         fields = metadata.metadata(distribution)
     except metadata.PackageNotFoundError:
         return None
-    return fields["Version"] if "Version" in fields else None
+    return next(iter(fields.get_all("Version") or ()), None)
 
 
 def maybe_import_failure(name: str) -> str | None:
