@@ -53,10 +53,10 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-restarts",
         type=_number_of_times,
-        default=900,
+        default=1200,
         metavar="N",
-        help="where an input fails, give up after N failed attempts in a row to open it again, 4 seconds apart, with "
-        "exit code 2; default: 900, an hour",
+        help="where an input fails, give up after N failed attempts in a row to open it again, 3 seconds apart, with "
+        "exit code 2; default: 1200, an hour",
     )
     parser.add_argument(
         "--wait-for-source",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from edge.audio.capture_messages import Failed, Opened, Sound
 from edge.audio.capture_process import CaptureProcess, no_answer
@@ -20,6 +21,17 @@ class CaptureFailed(Exception):
         """How long nothing had arrived."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long an input may take before it counts as failed."""
+
+    open_s: float
+    first_sound_s: float
+    """From then on."""
+    stall_s: float
+    """From one block to the next."""
+
+
 class Capture:
     """An input that is being opened, or open."""
 
@@ -29,21 +41,18 @@ class Capture:
         """What was opened; known with the first sound."""
         self._process = CaptureProcess("capture", selector=selector, sample_rate_hz=sample_rate_hz, queue_s=queue_s)
 
-    def sounds(self, start_s: float, stall_s: float) -> Iterator[Sound | None]:
-        """Each block as it comes, and None whenever nothing came for `TICK_S`.
-
-        Raises CaptureFailed, also where opening it, or then its first sound, takes longer than `start_s`, or a later
-        sound than `stall_s`.
-        """
-        idle_s, limit_s = 0.0, start_s
+    def sounds(self, limits: Limits) -> Iterator[Sound | None]:
+        """Each block as it comes, and None whenever nothing came for `TICK_S`. Raises CaptureFailed."""
+        idle_s, limit_s = 0.0, limits.open_s
         while True:
             message = self._process.receive(TICK_S)
             if isinstance(message, Failed):
                 raise CaptureFailed(message.reason, idle_s)
             if isinstance(message, Opened):
-                self.maybe_opened, idle_s = message, 0.0
+                self.maybe_opened = message
+                idle_s, limit_s = 0.0, limits.first_sound_s
             elif isinstance(message, Sound):
-                idle_s, limit_s = 0.0, stall_s
+                idle_s, limit_s = 0.0, limits.stall_s
                 yield message
             else:
                 # Counted, not timed: while this process was paused, nobody can say that nothing came.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edge.audio.block import AudioBlock, block_from_channels
-from edge.audio.capture import TICK_S, Capture, CaptureFailed
+from edge.audio.capture import TICK_S, Capture, CaptureFailed, Limits
 from edge.audio.capture_clock import AWAY, CaptureClock, Loss, boot_clock_s
 from edge.audio.capture_messages import Opened, Sound
 from edge.audio.capture_process import ANSWER_S
@@ -30,13 +30,15 @@ QUEUE_S = 10.0
 """How far the consumer may fall behind before sound is lost: longer than a window."""
 STALL_S = 1.5
 """Callbacks may just stop when a card is unplugged; a sound server may pause them for a second."""
-REOPEN_S = 5.0
-"""How long an attempt may take until the first sound: with the longest wait below 10 s; a busy machine needs some."""
-WAITS_S = (0.5, 1.0, 2.0, 4.0)
-"""Before each attempt; the last one again and again, since an input shall be back within 10 s of its return."""
+AT_THE_START = Limits(open_s=ANSWER_S, first_sound_s=10.0, stall_s=STALL_S)
+"""A sound server may have to be started and to wake its card, on a busy machine."""
+AGAIN = Limits(open_s=5.0, first_sound_s=3.5, stall_s=STALL_S)
+"""An input shall be heard within 10 s of its return: an attempt that is stuck, a wait, and an attempt that works."""
+WAITS_S = (0.5, 1.0, 2.0, 3.0)
+"""Before each attempt; the last one again and again."""
 GOOD_SOUND_S = 10.0
 """An input that delivered for so long was back: attempts are counted anew."""
-MAX_RESTARTS = 900
+MAX_RESTARTS = 1200
 """An hour of attempts: longer than changing a cable takes, short enough to be noticed in the same shift."""
 MAX_LOSS_S = 5.0
 """A longer loss comes in pieces, so that whoever makes windows of it can be stopped in between."""
@@ -65,13 +67,12 @@ class MicrophoneSource(AudioSource):
         *,
         persistence: Persistence | None = None,
         queue_s: float = QUEUE_S,
-        stall_s: float = STALL_S,
     ) -> None:
         """Open the input that `selector` names for `choose_input`. Raises AudioDeviceError, and StoppedWaiting."""
         self.name = f"mic:{selector}" if selector else "mic"
         self._persistence = persistence or Persistence()
         self._selector = selector
-        self._queue_s, self._stall_s = queue_s, stall_s
+        self._queue_s = queue_s
         self._attempts = 0
         self._heard = 0
         self._clock: CaptureClock | None = None
@@ -99,7 +100,7 @@ class MicrophoneSource(AudioSource):
     def _open_first(self) -> Opened:
         turn = self._persistence.turn
         try:
-            _wait_for(self._attempt(ANSWER_S), turn)
+            _wait_for(self._attempt(AT_THE_START), turn)
         except CaptureFailed as failure:
             if not self._persistence.waits:
                 raise AudioDeviceError(str(failure)) from failure
@@ -107,11 +108,11 @@ class MicrophoneSource(AudioSource):
         assert self._capture.maybe_opened is not None
         return self._capture.maybe_opened
 
-    def _attempt(self, within_s: float) -> Iterator[AudioBlock]:
+    def _attempt(self, limits: Limits) -> Iterator[AudioBlock]:
         """Open the input; blocks without sound until its first sound is there. Raises CaptureFailed."""
         rate_hz = None if self._clock is None else self.sample_rate_hz
         self._capture = Capture(self._selector, rate_hz, self._queue_s)
-        self._sounds = self._capture.sounds(within_s, self._stall_s)
+        self._sounds = self._capture.sounds(limits)
         for sound in self._sounds:
             if sound is not None:
                 self._first_sound = sound
@@ -139,7 +140,7 @@ class MicrophoneSource(AudioSource):
             yield from self._pause(self._next_wait_s())
             self._attempts += 1
             try:
-                yield from self._attempt(REOPEN_S)
+                yield from self._attempt(AGAIN)
             except CaptureFailed as again:
                 self._capture.close()
                 failure = again
