@@ -24,6 +24,7 @@ from edge.measuring.resources import maybe_age_s
 from edge.measuring.sound import BLOCK_S, loop_from_recording, simulated_loop
 from edge.pipeline import slider_from_hop
 from edge.profiles import load_profile
+from edge.terminal import shown_text
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,12 @@ def bench(options: BenchOptions, out: TextIO | None = None, host: Host | None = 
 
     Returns the exit code 0, also where a target is missed; raises EdgeError.
     """
+    out = out or sys.stdout
     report = _measured(options, host or Host())
-    text = json.dumps(report, indent=2, allow_nan=False) if options.json else "\n".join(report_lines(report))
-    print(text, file=out or sys.stdout)
+    if options.json:
+        print(json.dumps(report, indent=2, allow_nan=False), file=out)
+    else:
+        out.writelines(f"{shown_text(line, out.encoding)}\n" for line in report_lines(report))
     return 0
 
 

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from edge.checks.finding import DoctorOptions, Finding
+from edge.checks.finding import DoctorOptions, Finding, finding_from_error
 from edge.checks.host import Host
+from edge.errors import EdgeError
 
 DEFAULT_LIMIT_S = 30.0
 """Far above what reading a few files takes; a network folder that is gone hangs for ever."""
@@ -48,6 +49,8 @@ def _examine(check: Check, host: Host, options: DoctorOptions, found: queue.Simp
     try:
         for finding in check.examine(host, options):
             found.put(finding)
+    except EdgeError as error:
+        found.put(finding_from_error(check.name, error))
     except BaseException as error:  # noqa: BLE001 - on a broken machine anything may fail, and the rest is still to be seen
         text = " ".join(f"{type(error).__name__}: {error}".split())
         found.put(Finding(check.name, False, f"could not be checked ({text})", REPORT))

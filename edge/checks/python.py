@@ -28,4 +28,4 @@ def check_python(host: Host, _: DoctorOptions) -> Iterator[Finding]:
         measured = f"{measured}; tested are {', '.join(tested)}"
         yield Finding("python", True, measured, f"{apt_install(host, f'python{tested[-1]}-venv')}", fields)
     else:
-        yield Finding("python", True, measured, "", fields)
+        yield Finding("python", True, f"{measured} ({tested[0]} to {tested[-1]} are tested)", "", fields)

@@ -84,6 +84,13 @@ def test_what_cannot_be_measured_is_one_line(run_command: RunCommand, arguments:
     assert len(ran.err.splitlines()) == 1
 
 
+def test_an_output_without_the_degree_sign_gets_the_table_too(start_command: Callable[..., Any]) -> None:
+    process = start_command("bench", "--seconds", "30", environ={"PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert " ?C before" in out
+
+
 def test_a_recording_is_measured_with_without_being_named(
     run_command: RunCommand, write_sound: Callable[..., Path], breathing: Callable[..., Any]
 ) -> None:

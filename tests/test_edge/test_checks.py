@@ -13,6 +13,7 @@ from edge.checks.check import Check, findings_of
 from edge.checks.finding import DoctorOptions, Finding
 from edge.checks.host import Ended, Host, run_program
 from edge.checks.privacy import own_homes, shorten_fields, shorten_homes
+from edge.checks.storage import check_storage
 
 BuildHost = Callable[..., Host]
 
@@ -34,6 +35,20 @@ def test_a_check_that_crashes_is_a_finding_after_what_it_found(build_host: Build
     assert (crashed.name, crashed.ok) == ("odd", False)
     assert crashed.measured == "could not be checked (ZeroDivisionError: division by zero)"
     assert "respire-edge doctor --json" in crashed.mend
+
+
+def test_what_a_check_cannot_do_without_is_told_as_every_other_command_tells_it(
+    build_host: BuildHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's user that has no home, for one."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    *_, found = findings_of(Check("storage", check_storage), build_host(environ={}), ASKED)
+    assert found.measured == "this user has no home folder to keep engines in"
+    assert found.mend == "name one: export RESPIRE_EDGE_ENGINES=DIR"
 
 
 def test_a_check_that_hangs_is_left_behind(build_host: BuildHost) -> None:
