@@ -2,37 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.annotations import Cycle
 from edge.audio.block import AudioBlock
-from edge.audio.recording import Recording
 from edge.errors import AnnotationError
 from edge.intake import Intake
 from edge.pipeline import Classifier, Stretch
 from edge.results import Result
 from edge.signal.windows import windows_from_cycle
 
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A cycle with its line in the annotations, from 0."""
+
+    index: int
+    cycle: Cycle
+
 
 def results_from_cycles(
-    classifier: Classifier, source: str, recording: Recording, cycles: Sequence[Cycle]
+    classifier: Classifier, source: str, sample_rate_hz: int, blocks: Iterable[AudioBlock], cycles: Sequence[Cycle]
 ) -> Iterator[Result]:
-    """One result for each annotated cycle, cut from the conditioned recording; long ones average their windows.
+    """One result for each annotated cycle, in their order, cut from the conditioned sound of `blocks`; long ones
+    average their windows.
 
-    Raises AnnotationError for a cycle that holds no sample of the sound, and EngineError.
+    No more sound is held than from the first cycle that is not done to the newest block. Raises AnnotationError for a
+    cycle that holds no sample of the sound, EngineError, and what reading `blocks` raises.
     """
+    early: dict[int, Result] = {}
+    told = 0
+    for result in _as_they_end(classifier, source, sample_rate_hz, blocks, cycles):
+        early[result.cycle or 0] = result
+        while told in early:
+            yield early.pop(told)
+            told += 1
+
+
+def _as_they_end(
+    classifier: Classifier, source: str, sample_rate_hz: int, blocks: Iterable[AudioBlock], cycles: Sequence[Cycle]
+) -> Iterator[Result]:
+    """The results in the order in which the cycles end."""
     spec = classifier.bundle.spec
-    intake = Intake(recording.sample_rate_hz, spec)
-    everything = AudioBlock(recording.samples, 0, recording.invalid_at, recording.clipped_at)
-    sound = np.concatenate([*intake.push(everything), intake.finish()])
-    for index, cycle in enumerate(cycles):
-        cut = sound[round(cycle.start_s * spec.sample_rate_hz) : round(cycle.end_s * spec.sample_rate_hz)]
-        if cut.size == 0:
-            span = f"{cycle.start_s} s to {cycle.end_s} s"
-            raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
-        evidence = intake.evidence(cycle.start_s, cycle.end_s)
-        stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, spec), evidence)
-        yield replace(classifier.classify(source, stretch), cycle=index, annotated=cycle.label)
+    intake = Intake(sample_rate_hz, spec)
+    waiting = sorted((Annotated(index, cycle) for index, cycle in enumerate(cycles)), key=lambda each: each.cycle.end_s)
+    held, held_from = np.zeros(0, np.float32), 0
+    for sound, is_last in _conditioned(intake, blocks):
+        held = np.concatenate([held, sound])
+        end = held_from + held.size
+        while waiting and (is_last or round(waiting[0].cycle.end_s * spec.sample_rate_hz) <= end):
+            yield _result(classifier, source, intake, waiting.pop(0), held, held_from)
+        kept_s = min((each.cycle.start_s for each in waiting), default=end / spec.sample_rate_hz)
+        cut = min(max(round(kept_s * spec.sample_rate_hz) - held_from, 0), held.size)
+        held, held_from = held[cut:], held_from + cut
+        intake.forget_before(min(kept_s, held_from / spec.sample_rate_hz))
+
+
+def _conditioned(intake: Intake, blocks: Iterable[AudioBlock]) -> Iterator[tuple[Float32, bool]]:
+    """The sound in pieces, and whether a piece is the last."""
+    for block in blocks:
+        for sound in intake.push(block):
+            yield sound, False
+    yield intake.finish(), True
+
+
+def _result(
+    classifier: Classifier, source: str, intake: Intake, annotated: Annotated, held: Float32, held_from: int
+) -> Result:
+    """Of one cycle; `held` begins with sample `held_from` of the sound."""
+    cycle, rate_hz = annotated.cycle, classifier.bundle.spec.sample_rate_hz
+    start, end = (round(time_s * rate_hz) - held_from for time_s in (cycle.start_s, cycle.end_s))
+    cut = held[start:end]
+    if cut.size == 0:
+        span = f"{cycle.start_s} s to {cycle.end_s} s"
+        raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
+    evidence = intake.evidence(cycle.start_s, cycle.end_s)
+    stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, classifier.bundle.spec), evidence)
+    return replace(classifier.classify(source, stretch), cycle=annotated.index, annotated=cycle.label)

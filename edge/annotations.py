@@ -14,6 +14,8 @@ from edge.errors import AnnotationError
 from edge.labels import LABELS
 
 COLUMNS = "start end crackle wheeze"
+MAX_CYCLE_S = 600.0
+"""Nobody breathes so slowly, and a cycle's sound is held in memory."""
 END_TOLERANCE_S = 0.25
 """Annotators' marks may pass the last sample by this much; the cycle then ends with the recording."""
 
@@ -57,8 +59,15 @@ def read_annotations(path: Path) -> tuple[Cycle, ...]:
 
 
 def check_within(cycles: Sequence[Cycle], sound_s: float, path: Path) -> None:
-    """Raise AnnotationError unless every cycle lies within a recording that lasts `sound_s`; `path` held the cycles."""
+    """Raise AnnotationError unless every cycle lies within a recording that lasts `sound_s` and is no longer than
+    `MAX_CYCLE_S`; `path` held the cycles.
+    """
     for number, cycle in enumerate(cycles, start=1):
+        if cycle.end_s - cycle.start_s > MAX_CYCLE_S:
+            raise AnnotationError(
+                f"{path}: cycle {number} lasts from {cycle.start_s} s to {cycle.end_s} s; a breathing cycle lasts "
+                f"{MAX_CYCLE_S:.0f} s at most"
+            )
         if cycle.end_s > sound_s + END_TOLERANCE_S or cycle.start_s >= sound_s:
             raise AnnotationError(
                 f"{path}: cycle {number} lasts from {cycle.start_s} s to {cycle.end_s} s, but the recording ends at "

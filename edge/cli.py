@@ -112,6 +112,9 @@ def _score(arguments: argparse.Namespace) -> int:
         hop_s=arguments.hop,
         output=arguments.output,
         jobs=arguments.jobs,
+        resume=arguments.resume,
+        report=arguments.report,
+        report_audio=arguments.report_audio,
     )
     return score(options)
 

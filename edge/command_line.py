@@ -126,6 +126,16 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         "--hop", type=_positive, metavar="SECONDS", help="from window to window; default: half a window"
     )
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="recordings at a time; default: 1")
+    parser.add_argument("--resume", action="store_true", help="go on where a run with the same --output was cut off")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="also write one page for people: each recording's spectrogram with what was flagged in it",
+    )
+    parser.add_argument(
+        "--report-audio", action="store_true", help="put the sound in the page, too: whoever has it can listen"
+    )
 
 
 def _add_devices(parser: argparse.ArgumentParser) -> None:
@@ -157,9 +167,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", type=Path, metavar="FILE", help="a recording to measure with; default: simulated breathing"
     )
-    parser.add_argument(
-        "--seconds", type=_positive, default=600.0, metavar="N", help="how much sound; default: 600"
-    )
+    parser.add_argument("--seconds", type=_positive, default=600.0, metavar="N", help="how much sound; default: 600")
     parser.add_argument(
         "--hop", type=_positive, default=1.0, metavar="SECONDS", help="from result to result; default: 1"
     )

@@ -1,6 +1,7 @@
 """What is said about a stretch of sound, and how it is written, JSON Lines or CSV. Fields are added, never changed.
 
-A line of JSON says in `record` what it holds: `result` or `event`. CSV holds results alone; its events lie beside it.
+A line of JSON says in `record` what it holds: `result` or `event`, in `score` also `file` (what came of a recording) or
+`error` (why nothing did). CSV holds results alone; everything else lies beside it.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ class Result:
     quality: Quality
     model: str
     engine: str
-    latency_ms: float
-    """From the window being complete to the probabilities."""
+    latency_ms: float | None
+    """From the window being complete to the probabilities; None where recordings are scored: nobody waits there, and a
+    run that was cut off and went on must write what an unbroken one writes.
+    """
     cycle: int | None = None
     """Which line of the annotations, from 0; None for a window."""
     annotated: str | None = None
@@ -70,7 +73,7 @@ def record_from_result(result: Result) -> dict[str, Any]:
         "quality": {"ok": result.quality.ok, "reasons": [_record_from_reason(r) for r in result.quality.reasons]},
         "model": result.model,
         "engine": result.engine,
-        "latency_ms": round(result.latency_ms, 2),
+        "latency_ms": None if result.latency_ms is None else round(result.latency_ms, 2),
         "intended_use": INTENDED_USE,
     }
     if result.cycle is not None:
@@ -109,14 +112,15 @@ class JsonLinesWriter:
 
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
-        self._write(record_from_result(result))
+        self.write_record(record_from_result(result))
 
     def write_event(self, event: Event) -> None:
         """Write one event and flush it."""
-        self._write(record_from_event(event))
+        self.write_record(record_from_event(event))
 
-    def _write(self, record: Mapping[str, Any]) -> None:
-        with _failures_named(self._stream):
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Write the JSON object of any kind of record and flush it."""
+        with failures_named(_name(self._stream)):
             self._stream.write(json.dumps(record, allow_nan=False) + "\n")
             self._stream.flush()
 
@@ -128,14 +132,14 @@ class CsvWriter:
         self._stream = stream
         self._events = events
         self._rows = csv.DictWriter(stream, CSV_FIELDS, restval="", lineterminator="\n")
-        with _failures_named(stream):
+        with failures_named(_name(stream)):
             self._rows.writeheader()
             stream.flush()
 
     def write(self, result: Result) -> None:
         """Write one result and flush it."""
-        with _failures_named(self._stream):
-            self._rows.writerow(_row_from_record(record_from_result(result)))
+        with failures_named(_name(self._stream)):
+            self._rows.writerow(row_from_record(record_from_result(result)))
             self._stream.flush()
 
     def write_event(self, event: Event) -> None:
@@ -178,20 +182,29 @@ def _open_output(path: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _failures_named(stream: IO[str]) -> Iterator[None]:
+def failures_named(where: Path | str) -> Iterator[None]:
+    """Turn what fails to be written within into an OutputError that names the place.
+
+    BrokenPipeError, which says that nobody reads any more, passes.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"{stream.name}: results cannot be written ({error.strerror}); free some space") from error
+        raise OutputError(f"{where}: results cannot be written ({error.strerror}); free some space") from error
+
+
+def _name(stream: IO[str]) -> str:
+    return str(getattr(stream, "name", "the output"))
 
 
 def _record_from_reason(reason: Any) -> dict[str, Any]:
     return {**asdict(reason), "measured": round(reason.measured, 4)}
 
 
-def _row_from_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def row_from_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a CSV row of a result's JSON object; those that do not apply are left out."""
     flat = {key: value for key, value in record.items() if key not in ("record", "probabilities", "quality")}
     reasons = " ".join(reason["name"] for reason in record["quality"]["reasons"])
     return {

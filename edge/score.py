@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from edge.annotated_cycles import results_from_cycles
-from edge.annotations import annotations_beside, check_within, read_annotations
-from edge.audio.recording import RecordingSource, read_recording
+from edge.annotations import annotations_beside
 from edge.bundle import Bundle, find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
-from edge.errors import InputError, ProfileError, RecordingError
-from edge.pipeline import Classifier, Pipeline, slider_from_hop
+from edge.errors import InputError, OutputError, ProfileError, RecordingError, UsageError
+from edge.pipeline import Classifier, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
 from edge.progress import Progress
-from edge.recording_list import list_recordings
-from edge.results import STANDARD_OUTPUT, open_writer
-from edge.score_summary import FileScore, Tally, summary_lines
+from edge.report import check_report, write_report
+from edge.results import STANDARD_OUTPUT
+from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
+from edge.scoring.file_score import FileScore
+from edge.scoring.journal import Done, Journal, begin_journal, journal_path, resume_journal
+from edge.scoring.recording_list import list_recordings
+from edge.scoring.scored_file import StoppedScoring, Task, score_file
+from edge.scoring.summary import Tally, summary_lines
+from edge.stopping import StopRequest, stop_requests
 
 AUTOMATIC_DEVICE = "auto"
 """Each file's stethoscope is read from its ICBHI file name."""
+AHEAD = 4
+"""Recordings a worker that may be begun before the turn of the first of them to be written."""
+STOPPED = 128
+"""Added to a signal's number, it is the exit code, as shells report it."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +56,215 @@ class ScoreOptions:
     """A file; None or "-" for standard output."""
     jobs: int
     """How many recordings at a time."""
+    resume: bool = False
+    """Go on where a run with the same output was cut off."""
+    report: Path | None = None
+    """A page for people about all of it."""
+    report_audio: bool = False
+    """The page holds the sound, too."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that is to be done, in the order of the output."""
+
+    tasks: Sequence[Task]
+    classifiers: Mapping[str, Classifier]
+    """By the stethoscope's name."""
 
 
 def score(options: ScoreOptions) -> int:
-    """Score every recording. Returns 0, or 1 where some could not be scored; raises SetupError."""
-    files, errors = list_recordings(options.paths)
-    profiles = _profiles_of(files, options.device, errors)
-    tally = Tally(errors)
+    """Score every recording. Returns 0, 1 where some could not be scored, or 128 and a signal's number where one ended
+    the run; raises SetupError.
+    """
     begin_s = time.perf_counter()
     with ExitStack() as opened:
-        classifiers = _open_classifiers(profiles.values(), options, opened)
-        writer = opened.enter_context(open_writer(options.output or STANDARD_OUTPUT))
-        progress = Progress(sys.stderr, len(profiles))
-        opened.callback(progress.erase)
-
-        def work(file: Path) -> FileScore:
-            return _score_file(file, classifiers[profiles[file].name], options)
-
-        for file_score in opened.enter_context(closing(_in_order(work, profiles, options.jobs))):
-            progress.erase()
-            for result in file_score.results:
-                writer.write(result)
-            tally.add(file_score)
-            progress.advance()
+        work = _plan(options, opened)
+        output = opened.enter_context(CollectedOutput(options.output or STANDARD_OUTPUT, _more_records(options)))
+        if options.report is not None:
+            check_report(options.report)
+        journal, done = _open_journal(options, work)
+        output.open(done[-1].ends if done else None)
+        tally = Tally([])
+        for each in done:
+            tally.add(each.score)
+        stopping = opened.enter_context(stop_requests())
+        if not _score_rest(work, len(done), options.jobs, Written(output, journal, tally), stopping):
+            return _stopped(tally, work, journal, stopping)
+        if options.report is not None:
+            _report(options, options.report, output, work)
+        if journal is not None:
+            journal.remove()
     print(*summary_lines(tally, time.perf_counter() - begin_s), sep="\n", file=sys.stderr)
     return 1 if tally.errors else 0
 
 
-def _profiles_of(files: Iterable[Path], device: str, errors: list[InputError]) -> dict[Path, Profile]:
-    """The stethoscope of each file; a file that does not tell is added to `errors` instead."""
+@dataclass(frozen=True)
+class Written:
+    """Where what comes of a recording is kept."""
+
+    output: CollectedOutput
+    journal: Journal | None
+    tally: Tally
+
+    def add(self, task: Task, spool: Path, file_score: FileScore) -> None:
+        """Keep one more recording; nothing of it is lost when this returns."""
+        ends = self.output.add(spool)
+        if self.journal is not None:
+            self.journal.add(Done(_signature(task), ends, file_score))
+        self.tally.add(file_score)
+
+
+def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: StopRequest) -> bool:
+    """Score the tasks from number `first` on. Returns whether it came to the end."""
+    progress = Progress(sys.stderr, len(work.tasks) - first)
+    with tempfile.TemporaryDirectory(prefix="respire-edge-") as spools:
+        todo = [(task, Path(spools, str(number))) for number, task in enumerate(work.tasks[first:])]
+
+        def begin(item: tuple[Task, Path]) -> FileScore:
+            return score_file(*item, stopping)
+
+        try:
+            with closing(_in_order(begin, todo, jobs)) as scored:
+                for (task, spool), file_score in zip(todo, scored, strict=True):
+                    progress.erase()
+                    written.add(task, spool, file_score)
+                    spool.unlink()
+                    progress.advance()
+                    if stopping():
+                        raise StoppedScoring
+        except StoppedScoring:
+            return False
+        finally:
+            progress.erase()
+    return True
+
+
+def _in_order(
+    work: Callable[[tuple[Task, Path]], FileScore], items: Iterable[tuple[Task, Path]], jobs: int
+) -> Generator[FileScore, None, None]:
+    """What comes of each item, in their order, `jobs` at a time. Closing it drops what has not begun.
+
+    Threads suffice: NumPy and the engine do their work outside the interpreter's lock.
+    """
+    begun = deque[Future[FileScore]]()
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for item in items:
+            begun.append(pool.submit(work, item))
+            if len(begun) >= AHEAD * jobs:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRequest) -> int:
+    if journal is not None:
+        journal.close()
+    done = tally.files + len(tally.errors)
+    how = "; add --resume to go on" if journal is not None else ""
+    print(f"respire-edge: stopped after {done} of {len(work.tasks)} recordings{how}", file=sys.stderr)
+    return STOPPED + stopping.signal_number
+
+
+def _report(options: ScoreOptions, path: Path, output: CollectedOutput, work: Work) -> None:
+    metrics = {each.bundle.model_id: each.bundle.metrics for each in work.classifiers.values()}
+    if (records := output.records_path) is None:
+        raise OutputError(f"{path}: no records to report on")
+    write_report(path, records_in(records), with_audio=options.report_audio, metrics=metrics)
+    if records == _more_records(options):
+        records.unlink()
+
+
+def _more_records(options: ScoreOptions) -> Path | None:
+    """A file that holds every record for the report, where the output itself does not."""
+    if options.report is None or Path(options.output or "").suffix.lower() == ".jsonl":
+        return None
+    return options.report.with_name(options.report.name + RECORDS_SUFFIX)
+
+
+def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, list[Done]]:
+    """The journal, none where results go to standard output; and what a run that was cut off has done."""
+    if options.output in (None, STANDARD_OUTPUT):
+        if options.resume:
+            raise UsageError("--resume goes on with a file; name it with --output")
+        return None, []
+    path = journal_path(Path(options.output or ""))
+    asked = _asked(options, work)
+    if not path.exists():
+        return begin_journal(path, asked), []
+    if not options.resume:
+        raise UsageError(f"{path}: a run was cut off here; add --resume to go on, or remove the journal to start anew")
+    journal, done = resume_journal(path, asked)
+    for task, each in zip(work.tasks, done, strict=False):
+        if _signature(task) != each.signature:
+            raise UsageError(f"{task.file}: changed since it was scored; remove {path} to start anew")
+    return journal, done
+
+
+def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
+    """All that the output depends on but the recordings' content."""
+    names = "\n".join(f"{task.file}" for task in work.tasks).encode("utf-8", "surrogateescape")
+    return {
+        "device": options.device,
+        "models": {name: f"{each.bundle.model_id} on {each.engine.name}" for name, each in work.classifiers.items()},
+        "cycles": options.cycles,
+        "hop": options.hop_s,
+        "report": options.report is not None,
+        "recordings": hashlib.sha256(names).hexdigest(),
+    }
+
+
+def _signature(task: Task) -> str:
+    """Of the files that a task reads: length and time of the last change."""
+    return " ".join(map(_file_signature, [task.file, annotations_beside(task.file)] if task.cycles else [task.file]))
+
+
+def _file_signature(path: Path) -> str:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return "absent"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _plan(options: ScoreOptions, opened: ExitStack) -> Work:
+    files, empty = list_recordings(options.paths)
+    profiles = _profiles_of(files, options.device)
+    known = {profile.name: profile for profile in profiles.values() if isinstance(profile, Profile)}
+    classifiers = _open_classifiers(known.values(), options, opened)
+    tasks = [_task(file, profile, classifiers, options) for file, profile in profiles.items()]
+    return Work([*tasks, *(_failed(path, error, options) for path, error in empty)], classifiers)
+
+
+def _task(
+    file: Path, profile: Profile | InputError, classifiers: Mapping[str, Classifier], options: ScoreOptions
+) -> Task:
+    if not isinstance(profile, Profile):
+        return _failed(file, profile, options)
+    classifier = classifiers[profile.name]
+    return Task(file, classifier, _hop_s(options, classifier.bundle), options.cycles)
+
+
+def _failed(file: Path, error: InputError, options: ScoreOptions) -> Task:
+    return Task(file, None, 0.0, options.cycles, str(error))
+
+
+def _profiles_of(files: Iterable[Path], device: str) -> dict[Path, Profile | InputError]:
+    """The stethoscope of each file, or why its name does not tell."""
     if device != AUTOMATIC_DEVICE:
         return dict.fromkeys(files, load_profile(device))
-    load_profiles()  # a broken profile stops the run here; below, only a file's own name can be at fault
-    profiles: dict[Path, Profile] = {}
-    for file in files:
-        try:
-            profiles[file] = profile_from_icbhi_token(str(file))
-        except ProfileError as error:
-            errors.append(RecordingError(str(error)))
-    return profiles
+    by_token = {profile.icbhi_token: profile for profile in load_profiles().values()}
+    return {file: _profile_or_error(file, by_token) for file in files}
+
+
+def _profile_or_error(file: Path, by_token: Mapping[str | None, Profile]) -> Profile | InputError:
+    try:
+        return by_token.get(file.stem.rsplit("_", 1)[-1]) or profile_from_icbhi_token(str(file))
+    except ProfileError as error:
+        return RecordingError(str(error))
 
 
 def _open_classifiers(profiles: Iterable[Profile], options: ScoreOptions, opened: ExitStack) -> dict[str, Classifier]:
@@ -99,45 +281,6 @@ def _open_classifiers(profiles: Iterable[Profile], options: ScoreOptions, opened
             print(note, file=sys.stderr)
         classifiers |= {name: Classifier(by_name[name], bundle, engine) for name in names}
     return classifiers
-
-
-def _in_order(work: Callable[[Path], FileScore], files: Iterable[Path], jobs: int) -> Generator[FileScore, None, None]:
-    """What comes of each file, in their order, `jobs` at a time. Closing it drops what has not begun.
-
-    Threads suffice: NumPy and the engine do their work outside the interpreter's lock.
-    """
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        yield from pool.map(work, files)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _score_file(file: Path, classifier: Classifier, options: ScoreOptions) -> FileScore:
-    try:
-        return _score_cycles(file, classifier) if options.cycles else _score_windows(file, classifier, options)
-    except InputError as error:
-        return FileScore(error=error)
-
-
-def _score_windows(file: Path, classifier: Classifier, options: ScoreOptions) -> FileScore:
-    with RecordingSource(file) as source:
-        pipeline = Pipeline(classifier, source.name, source.sample_rate_hz, _hop_s(options, classifier.bundle))
-        heard_samples = 0
-        results = []
-        for block in source.blocks():
-            heard_samples += block.samples.size
-            results += pipeline.push(block)
-        return FileScore([*results, *pipeline.finish()], heard_samples / source.sample_rate_hz)
-
-
-def _score_cycles(file: Path, classifier: Classifier) -> FileScore:
-    annotations = annotations_beside(file)
-    recording = read_recording(file)
-    sound_s = recording.samples.size / recording.sample_rate_hz
-    cycles = read_annotations(annotations)
-    check_within(cycles, sound_s, annotations)
-    return FileScore(list(results_from_cycles(classifier, str(file), recording, cycles)), sound_s)
 
 
 def _hop_s(options: ScoreOptions, bundle: Bundle) -> float:

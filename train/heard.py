@@ -48,7 +48,7 @@ def hear(recording: Recording, classifier: Classifier, hop_s: float, breath_s: f
         patient=recording.patient,
         device=recording.device,
         sound_s=sound.samples.size / sound.sample_rate_hz,
-        cycles=tuple(results_from_cycles(classifier, recording.name, sound, cycles)),
+        cycles=tuple(results_from_cycles(classifier, recording.name, sound.sample_rate_hz, [_block(sound)], cycles)),
         windows=windows,
     )
 
@@ -66,8 +66,7 @@ def _breaths(
 ) -> Iterator[Result]:
     spec = classifier.bundle.spec
     intake = Intake(sound.sample_rate_hz, spec)
-    block = AudioBlock(sound.samples, 0, sound.invalid_at, sound.clipped_at)
-    conditioned = np.concatenate([*intake.push(block), intake.finish()])
+    conditioned = np.concatenate([*intake.push(_block(sound)), intake.finish()])
     length, hop = round(breath_s * spec.sample_rate_hz), round(hop_s * spec.sample_rate_hz)
     for start in range(0, max(1, conditioned.size - length + 1), hop):
         cut = conditioned[start : start + length]
@@ -76,6 +75,10 @@ def _breaths(
         yield classifier.classify(
             recording.name, Stretch(start_s, end_s, cut, repeated, intake.evidence(start_s, end_s))
         )
+
+
+def _block(sound: Sound) -> AudioBlock:
+    return AudioBlock(sound.samples, 0, sound.invalid_at, sound.clipped_at)
 
 
 def _cycle_from_annotation(annotation: Annotation) -> Cycle:

@@ -76,6 +76,7 @@ class RecordingSource(AudioSource):
         self._file = _open(path)
         self.name = str(path)
         self.sample_rate_hz = self._file.samplerate
+        self.duration_s = self._file.frames / self._file.samplerate
         try:
             _check_sound(path, self._file)
         except RecordingError:

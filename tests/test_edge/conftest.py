@@ -38,13 +38,17 @@ class Ran:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """Its JSON Lines but for events."""
-        return [record for record in self._records if record.get("record") != "event"]
+        """Of its JSON Lines."""
+        return self.of_kind("result")
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Those of its JSON Lines that say `kind` in `record`."""
+        return [record for record in self._records if record["record"] == kind]
 
     @property
     def events(self) -> list[dict[str, Any]]:
         """Of its JSON Lines."""
-        return [record for record in self._records if record.get("record") == "event"]
+        return self.of_kind("event")
 
     @property
     def _records(self) -> list[dict[str, Any]]:

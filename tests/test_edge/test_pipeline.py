@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from edge.annotated_cycles import results_from_cycles
 from edge.annotations import Cycle
 from edge.audio.block import AudioBlock, block_from_channels
-from edge.audio.recording import Recording
 from edge.errors import AnnotationError, UsageError
 from edge.intake import Intake
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
@@ -141,7 +140,7 @@ def test_how_a_gap_is_told_changes_nothing(classifier: Classifier, sound: NDArra
             assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
 
 
-def test_an_hour_without_a_device_gives_every_result_and_asks_the_network_once(
+def test_many_minutes_without_a_device_gives_every_result_and_asks_the_network_once(
     classifier: Classifier, sound: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -152,13 +151,13 @@ def test_an_hour_without_a_device_gives_every_result_and_asks_the_network_once(
         return infer(images)
 
     monkeypatch.setattr(classifier.engine, "infer", counted)
-    lost = 3600 * RATE_HZ
+    lost = 1200 * RATE_HZ
     results = stream(replace(classifier), [block(sound), block(sound, lost)], hop_s=1.0)
-    assert [result.start_s for result in results] == list(range(3600 + 24 - 7 + 1))
+    assert [result.start_s for result in results] == list(range(1200 + 24 - 7 + 1))
     assert len(asked) < 60
-    inside = [result for result in results if result.start_s > 13 and result.end_s < 3612]
+    inside = [result for result in results if result.start_s > 13 and result.end_s < 1212]
     assert reasons(inside) == [("gap", "silence")] * len(inside)
-    after = [result for result in results if result.start_s >= 3612]
+    after = [result for result in results if result.start_s >= 1212]
     alone = stream(classifier, [block(sound)], hop_s=1.0)
     assert [result.label for result in after] == [result.label for result in alone]
 
@@ -187,7 +186,9 @@ def test_faulty_samples_spoil_only_the_windows_they_lie_in(classifier: Classifie
 
 
 def test_overdriven_sound_is_clipping(classifier: Classifier, sound: NDArray[np.float32]) -> None:
-    assert reasons(stream(classifier, [block(sound * 100)])) == [("clipping",)] * 3
+    results = stream(classifier, [block(sound * 100)])
+    assert len(results) == 3
+    assert all("clipping" in found for found in reasons(results))
 
 
 def test_latency_is_what_the_clock_says(classifier: Classifier, sound: NDArray[np.float32]) -> None:
@@ -202,20 +203,31 @@ def test_an_impossible_hop_is_refused(hop_s: float) -> None:
         slider_from_hop(hop_s, COMPACT)
 
 
-def recording(sound: NDArray[np.float32]) -> Recording:
-    nothing = np.zeros(0, np.int64)
-    return Recording(sound, RATE_HZ, nothing, nothing)
+def in_blocks(sound: NDArray[np.float32]) -> list[AudioBlock]:
+    return [AudioBlock(piece) for piece in np.array_split(sound, 7)]
 
 
 def test_each_cycle_gets_a_result_beside_its_annotation(classifier: Classifier, sound: NDArray[np.float32]) -> None:
     cycles = [Cycle(0.5, 3.0, crackle=True, wheeze=False), Cycle(3.0, 10.2, crackle=True, wheeze=True)]
-    results = list(results_from_cycles(classifier, "a.wav", recording(sound), cycles))
+    results = list(results_from_cycles(classifier, "a.wav", RATE_HZ, in_blocks(sound), cycles))
     assert spans(results) == [(0.5, 3.0), (3.0, 10.2)]
     assert [(result.cycle, result.annotated) for result in results] == [(0, "crackle"), (1, "both")]
 
 
+def test_cycles_out_of_order_and_within_one_another_keep_the_order_of_their_annotations(
+    classifier: Classifier, sound: NDArray[np.float32]
+) -> None:
+    cycles = [Cycle(6.0, 8.0, True, False), Cycle(0.5, 9.0, False, False), Cycle(1.0, 2.0, False, True)]
+    together = list(results_from_cycles(classifier, "a.wav", RATE_HZ, in_blocks(sound), cycles))
+    assert [result.cycle for result in together] == [0, 1, 2]
+    for result, cycle in zip(together, cycles, strict=True):
+        (expected,) = results_from_cycles(classifier, "a.wav", RATE_HZ, in_blocks(sound), [cycle])
+        assert (result.start_s, result.end_s, result.label) == (expected.start_s, expected.end_s, expected.label)
+        assert result.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+
+
 def test_a_long_cycle_is_the_mean_of_its_windows(classifier: Classifier, sound: NDArray[np.float32]) -> None:
-    (result,) = results_from_cycles(classifier, "a.wav", recording(sound), [Cycle(0.0, 10.2, False, False)])
+    (result,) = results_from_cycles(classifier, "a.wav", RATE_HZ, in_blocks(sound), [Cycle(0.0, 10.2, False, False)])
     conditioned = condition_recording(sound, RATE_HZ, COMPACT)[: round(10.2 * 4000)]
     starts = (0, conditioned.size - COMPACT.window_samples)
     images = [image_from_window(conditioned[start : start + COMPACT.window_samples], COMPACT) for start in starts]
@@ -225,4 +237,4 @@ def test_a_long_cycle_is_the_mean_of_its_windows(classifier: Classifier, sound: 
 
 def test_a_cycle_without_a_sample_is_refused(classifier: Classifier, sound: NDArray[np.float32]) -> None:
     with pytest.raises(AnnotationError, match="holds no sample"):
-        list(results_from_cycles(classifier, "a.wav", recording(sound), [Cycle(1.0, 1.00001, False, False)]))
+        list(results_from_cycles(classifier, "a.wav", RATE_HZ, in_blocks(sound), [Cycle(1.0, 1.00001, False, False)]))

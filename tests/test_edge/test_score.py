@@ -18,7 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.icbhi_score import IcbhiScore, icbhi_score
-from edge.recording_list import list_recordings
+from edge.labels import LABELS
+from edge.scoring.recording_list import list_recordings
 
 Breathing = Callable[..., NDArray[np.float32]]
 RunCommand = Callable[..., Any]
@@ -62,6 +63,23 @@ def test_a_name_without_a_stethoscope_fails_alone(
     assert ran.code == 1
     assert len(ran.results) == 4
     assert "anna.wav: the file name does not end in an ICBHI device" in ran.err
+    (error,) = ran.of_kind("error")
+    assert error["source"] == str(folder / "anna.wav")
+    assert "the file name does not end in an ICBHI device" in error["error"]
+
+
+def test_each_recording_ends_with_what_came_of_it(run_command: RunCommand, folder: Path) -> None:
+    ran = run_command("score", folder, "--device", "auto")
+    first, second = ran.of_kind("file")
+    assert (first["device"], first["sound_s"], first["windows"]) == ("littmann3200", 9.0, 2)
+    assert (second["device"], second["sound_s"], second["windows"]) == ("meditron", 10.0, 2)
+    for record in (first, second):
+        own = [result for result in ran.results if result["source"] == record["source"]]
+        labels = [result["label"] for result in own]
+        assert record["labels"] == {label: labels.count(label) for label in LABELS}
+        assert record["refused"] == labels.count(None)
+        assert record["events"] == len([event for event in ran.events if event["source"] == record["source"]])
+        assert record["model"] == own[0]["model"]
 
 
 def test_every_cycle_gets_one_result_beside_its_annotation(run_command: RunCommand, folder: Path) -> None:
@@ -97,7 +115,11 @@ def test_jobs_and_formats_change_nothing_but_the_time(run_command: RunCommand, f
     assert run_command("score", folder, "--device", "auto", "--cycles", "--output", one).code == 0
     assert run_command("score", folder, "--device", "auto", "--cycles", "--jobs", "2", "--output", two).out == ""
     rows = list(csv.DictReader(one.read_text().splitlines()))
-    records = [json.loads(line) for line in two.read_text().splitlines()]
+    lines = [json.loads(line) for line in two.read_text().splitlines()]
+    records = [record for record in lines if record["record"] == "result"]
+    assert [json.loads(line) for line in one.with_suffix(".events.jsonl").read_text().splitlines()] == [
+        record for record in lines if record["record"] == "file"
+    ]
     assert len(rows) == len(records) == 8
     for row, record in zip(rows, records, strict=True):
         assert (row["source"], row["label"]) == (record["source"], record["label"])
@@ -144,7 +166,9 @@ def test_each_file_is_scored_once_and_an_empty_folder_is_named(tmp_path: Path, f
     first = folder / "102_1b1_Ar_sc_Litt3200.wav"
     files, errors = list_recordings([first, folder, empty, first])
     assert files == [first, folder / "sub" / "101_1b1_Al_sc_Meditron.flac"]
-    assert [str(error) for error in errors] == [f"{empty}: holds no .wav or .flac file; name a folder with recordings"]
+    assert [str(error) for _, error in errors] == [
+        f"{empty}: holds no .wav or .flac file; name a folder with recordings"
+    ]
 
 
 def test_a_terminal_sees_a_progress_bar(folder: Path, models_folder: Path, tmp_path: Path) -> None:

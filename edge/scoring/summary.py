@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edge.errors import InputError
 from edge.icbhi_score import IcbhiScore, icbhi_score
 from edge.labels import LABELS
-from edge.results import Result
-
-
-@dataclass(frozen=True)
-class FileScore:
-    """What came of one recording: its results, or why there are none."""
-
-    results: Sequence[Result] = ()
-    sound_s: float = 0.0
-    error: InputError | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the summary needs to know of a result."""
-
-    device: str
-    label: str | None
-    reasons: tuple[str, ...]
-    annotated: str | None
+from edge.scoring.file_score import FileScore, Verdict
 
 
 @dataclass
 class Tally:
     """The running count over recordings."""
 
-    errors: list[InputError]
+    errors: list[str]
     """Why recordings could not be scored."""
     files: int = 0
     sound_s: float = 0.0
@@ -48,7 +28,7 @@ class Tally:
             return
         self.files += 1
         self.sound_s += file_score.sound_s
-        self.verdicts.update(_verdict(result) for result in file_score.results)
+        self.verdicts.update(file_score.verdicts)
 
 
 def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
@@ -65,11 +45,6 @@ def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
     if tally.errors:
         yield f"not scored: {len(tally.errors)}"
         yield from (f"  {error}" for error in tally.errors)
-
-
-def _verdict(result: Result) -> Verdict:
-    reasons = tuple(reason.name for reason in result.quality.reasons)
-    return Verdict(result.device, result.label, reasons, result.annotated)
 
 
 def _label_line(tally: Tally) -> str:
