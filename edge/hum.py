@@ -12,12 +12,12 @@ Float32 = NDArray[np.float32]
 
 MAINS_HZ = (50, 60)
 HARMONICS = 6
-SEGMENT_S = 1.0
-"""Lines are 1.5 Hz wide: the mains' own wandering stays within, and a wheeze that holds its pitch so long is none."""
+SEGMENT_S = 0.6
+"""Lines are 2.5 Hz wide: the mains' own wandering stays within, and a wheeze that holds its pitch so well is none."""
 BESIDE_HZ = 5.0
 """Where the sound beside a line is measured, above and below it; the Hann window has no leakage there."""
 FOLD_S = 1 / BESIDE_HZ
-"""All that is looked at repeats after so long: a segment's fifths are added up before it is measured."""
+"""All that is looked at repeats after so long: a segment's thirds are added up before it is measured."""
 NOISE_FACTOR = 3.0
 """A line counts by what it has more than this times the sound beside it: noise alone seldom has."""
 SMALLEST_SHARE = 1e-6
@@ -27,8 +27,8 @@ SMALLEST_SHARE = 1e-6
 def maybe_hum_db(sound: Float32, sample_rate_hz: int) -> float | None:
     """Power of the mains' lines over that of all other sound, in dB, for the mains frequency that gives more.
 
-    Parameters: `sound` float32 [n]. The median over its seconds, so that what comes and goes does not count; None for
-    sound shorter than a second, where a line cannot be told from a tone.
+    Parameters: `sound` float32 [n]. The median over its segments, so that what comes and goes does not count; None for
+    sound shorter than a segment, where a line cannot be told from a tone.
     """
     length = round(SEGMENT_S * sample_rate_hz)
     segments = sound[: sound.size // length * length].reshape(-1, length)

@@ -9,13 +9,6 @@ from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
 from edge.faults import FaultTrace, count_faults, extend_trace, trace_from
-from edge.power_trace import (
-    PowerTrace,
-    extend_powers,
-    extend_powers_with_silence,
-    maybe_mean_and_power,
-    powers_from,
-)
 from edge.quality import MAX_BRIDGED_S, Evidence
 from edge.signal.conditioning import (
     Conditioner,
@@ -26,6 +19,7 @@ from edge.signal.conditioning import (
 )
 from edge.signal.resample import ResamplerState
 from edge.signal.spec import FeatureSpec
+from edge.slot_trace import SlotTrace, extend_slots, extend_slots_with_silence, maybe_slot_means, slots_from
 
 Float32 = NDArray[np.float32]
 
@@ -49,8 +43,8 @@ class Intake:
         self._conditioner = design_conditioner(sample_rate_hz, spec)
         self._state = self._conditioner.initial_state()
         self._faults = FaultTrace(sample_rate_hz)
-        self._raw = PowerTrace(sample_rate_hz)
-        self._resampled = PowerTrace(spec.sample_rate_hz)
+        self._raw = SlotTrace(sample_rate_hz)
+        self._resampled = SlotTrace(spec.sample_rate_hz)
         self._last_sample = 0.0
         self._missing = 0
         self._gap_is_long = False
@@ -77,14 +71,14 @@ class Intake:
         """What is known of the samples between two times of the stream."""
         return Evidence(
             count_faults(self._faults, start_s, end_s),
-            maybe_mean_and_power(self._raw, start_s, end_s),
-            maybe_mean_and_power(self._resampled, start_s, end_s),
+            maybe_slot_means(self._raw, start_s, end_s),
+            maybe_slot_means(self._resampled, start_s, end_s),
         )
 
     def forget_before(self, start_s: float) -> None:
         """Nobody will ask for evidence from before that time."""
         self._faults = trace_from(self._faults, start_s)
-        self._raw, self._resampled = powers_from(self._raw, start_s), powers_from(self._resampled, start_s)
+        self._raw, self._resampled = slots_from(self._raw, start_s), slots_from(self._resampled, start_s)
 
     def _bridged(self, samples: Float32) -> Float32:
         if not self._missing:
@@ -94,8 +88,8 @@ class Intake:
 
     def _condition(self, samples: Float32) -> Float32:
         resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)
-        self._raw = extend_powers(self._raw, samples)
-        self._resampled = extend_powers(self._resampled, resampled)
+        self._raw = extend_slots(self._raw, samples)
+        self._resampled = extend_slots(self._resampled, resampled)
         return conditioned
 
     def _silence(self, samples: int) -> Iterator[Float32]:
@@ -111,8 +105,8 @@ class Intake:
             return
         outputs = rounds * self._conditioner.resampler.step_up
         self._state = _at_rest(self._state, self._conditioner)
-        self._raw = extend_powers_with_silence(self._raw, rounds * self._conditioner.resampler.step_down)
-        self._resampled = extend_powers_with_silence(self._resampled, outputs)
+        self._raw = extend_slots_with_silence(self._raw, rounds * self._conditioner.resampler.step_down)
+        self._resampled = extend_slots_with_silence(self._resampled, outputs)
         for first in range(0, outputs, SILENCE_PIECE_SAMPLES):
             yield np.zeros(min(outputs - first, SILENCE_PIECE_SAMPLES), np.float32)
 

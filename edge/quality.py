@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from edge.faults import FaultCounts
 from edge.hum import maybe_hum_db
 from edge.knocks import maybe_knock_level_dbfs
-from edge.power_trace import MeanAndPower
 from edge.profiles import QualityLimits
 from edge.short_spectra import frame_powers, share_above
+from edge.slot_trace import SlotMeans
 from edge.voicing import maybe_voicing_db
 
 Float32 = NDArray[np.float32]
@@ -62,15 +62,16 @@ class Evidence:
     """What is known of a stretch of sound beside its conditioned samples."""
 
     faults: FaultCounts
-    raw: MeanAndPower | None = None
+    raw: SlotMeans | None = None
     """Of the samples as they came; None where the stretch is too short to say."""
-    resampled: MeanAndPower | None = None
+    resampled: SlotMeans | None = None
     """Of the same at the features' rate, before the band-pass."""
 
 
 def judge_quality(sound: Float32, sample_rate_hz: int, evidence: Evidence, limits: QualityLimits) -> Quality:
     """The verdict on conditioned sound, float32 [n] at `sample_rate_hz`, and on the samples that it was made from."""
-    reasons = [*_fault_reasons(evidence.faults, limits), *_stream_reasons(sound, evidence, limits)]
+    reasons = [*_fault_reasons(evidence.faults, limits), *_gap_reasons(evidence, limits)]
+    reasons += _stream_reasons(sound, evidence, limits)
     level_dbfs = rms_dbfs(sound)
     if level_dbfs < limits.silence_level_dbfs:
         reasons.append(Reason("silence", level_dbfs, limits.silence_level_dbfs, "dBFS"))
@@ -81,9 +82,16 @@ def judge_quality(sound: Float32, sample_rate_hz: int, evidence: Evidence, limit
 
 def _fault_reasons(faults: FaultCounts, limits: QualityLimits) -> Iterator[Reason]:
     yield from _over("non-finite", faults.invalid, MAX_INVALID_SAMPLES, "samples")
-    too_much = list(_over("gap", faults.lost_share, limits.gap_share, "share"))
-    yield from too_much or _over("gap", faults.longest_gap_s, MAX_BRIDGED_S, "s")
     yield from _over("clipping", faults.clipped_share, limits.clipped_share, "share")
+
+
+def _gap_reasons(evidence: Evidence, limits: QualityLimits) -> Iterator[Reason]:
+    """Lost, or filled in by somebody else: a cut recording stands still where nothing arrived."""
+    faults, still = evidence.faults, evidence.raw
+    missing_share = max(faults.lost_share, still.still_share if still else 0.0)
+    missing_s = max(faults.longest_gap_s, still.still_s if still else 0.0)
+    too_much = list(_over("gap", missing_share, limits.gap_share, "share"))
+    yield from too_much or _over("gap", missing_s, MAX_BRIDGED_S, "s")
 
 
 def _stream_reasons(sound: Float32, evidence: Evidence, limits: QualityLimits) -> Iterator[Reason]:
@@ -99,20 +107,23 @@ def _stream_reasons(sound: Float32, evidence: Evidence, limits: QualityLimits) -
 
 def _sound_reasons(sound: Float32, sample_rate_hz: int, limits: QualityLimits) -> Iterator[Reason]:
     pieces = _pieces(sound, round(PIECE_S * sample_rate_hz))
-    high, hum, speech, knock = map(_greatest, zip(*(_measures(piece, sample_rate_hz) for piece in pieces), strict=True))
+    measures = zip(*(_measures(piece, sample_rate_hz, limits) for piece in pieces), strict=True)
+    high, hum, speech, knock = map(_greatest, measures)
     yield from _over("band", high, limits.share_above_1khz, "share above 1 kHz")
     yield from _over("hum", hum, limits.hum_db, "dB over the rest")
     yield from _over("speech", speech, limits.speech_db, "dB")
     yield from _over("knock", knock, limits.knock_level_dbfs, "dBFS")
 
 
-def _measures(piece: Float32, sample_rate_hz: int) -> tuple[float | None, ...]:
-    powers = frame_powers(piece, sample_rate_hz)
+def _measures(piece: Float32, sample_rate_hz: int, limits: QualityLimits) -> tuple[float | None, ...]:
+    """Each None where no limit asks for it."""
+    needs_spectra = limits.share_above_1khz is not None or limits.speech_db is not None
+    powers = frame_powers(piece, sample_rate_hz) if needs_spectra else None
     return (
-        share_above(powers, HIGH_HZ),
-        maybe_hum_db(piece, sample_rate_hz),
-        maybe_voicing_db(powers),
-        maybe_knock_level_dbfs(piece, sample_rate_hz),
+        None if powers is None else share_above(powers, HIGH_HZ),
+        None if limits.hum_db is None else maybe_hum_db(piece, sample_rate_hz),
+        None if powers is None else maybe_voicing_db(powers),
+        None if limits.knock_level_dbfs is None else maybe_knock_level_dbfs(piece, sample_rate_hz),
     )
 
 

@@ -14,6 +14,9 @@ Float32 = NDArray[np.float32]
 FRAME_S = 0.064
 """Some eight periods of a man's voice; a syllable lasts two or three such frames."""
 
+FRAMES_AT_ONCE = 28
+"""Measured: intermediates that stay in cache; those of a whole window cost more in fresh pages than in arithmetic."""
+
 
 def frame_powers(sound: Float32, sample_rate_hz: int) -> Float32:
     """Power spectra of float32 [n], frame after frame without overlap under a Hann window.
@@ -22,8 +25,12 @@ def frame_powers(sound: Float32, sample_rate_hz: int) -> Float32:
     """
     length = round(FRAME_S * sample_rate_hz)
     frames = sound[: sound.size // length * length].reshape(-1, length)
-    spectra = np.fft.rfft(frames * _hann(length), axis=1)
-    return np.asarray(spectra.real**2 + spectra.imag**2, dtype=np.float32)
+    powers = np.empty((len(frames), length // 2 + 1), np.float32)
+    for first in range(0, len(frames), FRAMES_AT_ONCE):
+        some = slice(first, first + FRAMES_AT_ONCE)
+        spectra = np.fft.rfft(frames[some] * _hann(length), axis=1)
+        powers[some] = spectra.real**2 + spectra.imag**2
+    return powers
 
 
 def share_above(powers: Float32, frequency_hz: float) -> float:

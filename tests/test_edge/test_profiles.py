@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.errors import ProfileError
-from edge.profiles import PROFILES_VARIABLE, load_profile, load_profiles, profile_from_icbhi_token, read_profile
+from edge.profiles import (
+    PROFILES_VARIABLE,
+    QUALITY_RANGES,
+    QualityLimits,
+    load_profile,
+    load_profiles,
+    profile_from_icbhi_token,
+    read_profile,
+)
 
 BUILT_IN = {"littmann3200": "Litt3200", "littc2se": "LittC2SE", "meditron": "Meditron", "akgc417l": "AKGC417L"}
 FIFTH: dict[str, Any] = {
@@ -50,10 +59,8 @@ def test_the_four_stethoscopes_of_the_icbhi_database_are_known() -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_number_of_a_profile_says_where_it_comes_from(name: str) -> None:
     profile = load_profile(name, {})
-    assert set(profile.sources) == {
-        "connection", "native_sample_rates_hz", "acoustic_band_hz",
-        "quality.silence_level_dbfs", "quality.clipped_share",
-    }  # fmt: skip
+    limits = {f"quality.{key}" for key, limit in asdict(profile.quality).items() if limit is not None}
+    assert set(profile.sources) == {"connection", "native_sample_rates_hz", "acoustic_band_hz", *limits}
     assert all(len(source) > 20 for source in profile.sources.values())
 
 
@@ -63,6 +70,22 @@ def test_the_limits_of_a_profile_are_plausible(name: str) -> None:
     assert all(4000 <= rate <= 48_000 for rate in profile.native_sample_rates_hz)
     assert -80 < profile.quality.silence_level_dbfs < -50
     assert 0 < profile.quality.clipped_share <= 0.3
+    assert profile.quality.gap_share == 0.02
+    assert None not in {profile.quality.dc_share, profile.quality.hum_db, profile.quality.speech_db}
+    assert -30 < (profile.quality.knock_level_dbfs or 0) < -10
+
+
+def test_limits_that_a_profile_leaves_out_are_not_checked_but_for_gaps(folder: Path) -> None:
+    limits = read_profile(folder / "thinklabs_one.json").quality
+    assert limits == QualityLimits(silence_level_dbfs=-65.0, clipped_share=0.01, gap_share=0.02)
+    assert limits.hum_db is limits.speech_db is limits.dc_share is None
+
+
+def test_a_profile_may_set_every_limit(tmp_path: Path) -> None:
+    values = dict.fromkeys(QUALITY_RANGES, -10.5) | {key: 0.25 for key in QUALITY_RANGES if "share" in key}
+    fields = copy.deepcopy(FIFTH)
+    fields["quality"] = {key: {"value": value, "source": "an example"} for key, value in values.items()}
+    assert asdict(read_profile(write(tmp_path, fields)).quality) == values
 
 
 def test_a_fifth_stethoscope_is_added_by_a_file_alone(folder: Path) -> None:
@@ -162,6 +185,9 @@ def quality(**changes: object) -> dict[str, Any]:
         (quality(clipped_share=sourced(True)), "quality.clipped_share must be a share from 0 to 1; it is true"),
         (quality(clipped_share=sourced(1.5)), "quality.clipped_share must be a share from 0 to 1; it is 1.5"),
         (quality(loudness=sourced(1)), "quality: has unknown loudness; a profile says only clipped_share, dc_share"),
+        (quality(speech_db=sourced("loud")), 'quality.speech_db must be a number of decibels; it is "loud"'),
+        (quality(knock_level_dbfs=sourced(3)), "quality.knock_level_dbfs must be a number below 0 (0 dBFS is full"),
+        (quality(dc_share=sourced(-0.1)), "quality.dc_share must be a share from 0 to 1; it is -0.1"),
         (changed(colour="blue"), "has unknown colour; a profile says only"),
         ({"schema": 1, "name": "thinklabs_one"}, "lacks acoustic_band_hz, connection, icbhi_token, model"),
         ([1, 2], "a profile is a JSON object; compare it with one that comes with the program"),

@@ -60,7 +60,7 @@ def test_digital_silence_has_a_level_that_json_can_write() -> None:
 
 def test_all_reasons_are_named_at_once() -> None:
     quality = judge(np.zeros(4000, np.float32), FaultCounts(8, 1, 800, 8000, 8000, longest_gap=81))
-    assert [reason.name for reason in quality.reasons] == ["non-finite", "gap", "clipping", "silence"]
+    assert [reason.name for reason in quality.reasons] == ["non-finite", "clipping", "gap", "silence"]
 
 
 def test_the_likeliest_class_is_the_label_unless_the_sound_is_unfit() -> None:
