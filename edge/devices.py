@@ -25,21 +25,13 @@ def devices(*, try_rates: bool = False, out: TextIO | None = None) -> int:
     """
     out = out or sys.stdout
     _write(out, _profile_lines(load_profiles().values()))
-    _write(out, _input_lines(list_inputs(try_rates=try_rates)))
+    _write(out, lines_from_inputs(list_inputs(try_rates=try_rates)))
     _write(out, [NO_RADIO])
     return 0
 
 
-def _profile_lines(profiles: Iterable[Profile]) -> Iterator[str]:
-    yield "Stethoscopes (--device NAME)"
-    for profile in profiles:
-        rates = ", ".join(f"{rate} Hz" for rate in profile.native_sample_rates_hz)
-        yield f"    {profile.name:14} {profile.title}; {rates}"
-        yield f"    {'':14} sound: {profile.connection}"
-    yield ""
-
-
-def _input_lines(inputs: list[AudioInput]) -> Iterator[str]:
+def lines_from_inputs(inputs: list[AudioInput]) -> Iterator[str]:
+    """What is told of the sound inputs of a machine."""
     yield "Sound inputs (--source mic:NAME, part of the name will do; * is what --source mic takes)"
     for entry in inputs:
         mark = "*" if entry.is_default else " "
@@ -50,6 +42,15 @@ def _input_lines(inputs: list[AudioInput]) -> Iterator[str]:
             yield f"    {'':4}accepts {', '.join(map(str, entry.accepted_rates_hz)) or 'none of the usual rates,'} Hz"
     if not inputs:
         yield "    none; plug in a microphone or a sound card"
+    yield ""
+
+
+def _profile_lines(profiles: Iterable[Profile]) -> Iterator[str]:
+    yield "Stethoscopes (--device NAME)"
+    for profile in profiles:
+        rates = ", ".join(f"{rate} Hz" for rate in profile.native_sample_rates_hz)
+        yield f"    {profile.name:14} {profile.title}; {rates}"
+        yield f"    {'':14} sound: {profile.connection}"
     yield ""
 
 
