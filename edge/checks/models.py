@@ -30,6 +30,7 @@ def check_models(host: Host, options: DoctorOptions) -> Iterator[Finding]:
     if "numpy" in broken:
         yield _not_looked_at("models", broken, host)
         return
+    yield from _check_variable(host)
     try:
         folders = _folders(host, options)
     except EdgeError as error:
@@ -37,6 +38,16 @@ def check_models(host: Host, options: DoctorOptions) -> Iterator[Finding]:
         return
     for folder in folders:
         yield from _check_model(folder, host, options, broken)
+
+
+def _check_variable(host: Host) -> Iterator[Finding]:
+    """A folder that is named and not there is passed over by every other command."""
+    from edge.bundle import MODELS_VARIABLE
+
+    named = host.environ.get(MODELS_VARIABLE)
+    if named and not Path(named).is_dir():
+        measured, mend = f"{MODELS_VARIABLE}={named}: no such folder", f"unset {MODELS_VARIABLE}"
+        yield Finding("models folder", False, measured, f"{mend}, or name one that holds bundles", {"path": named})
 
 
 def _folders(host: Host, options: DoctorOptions) -> list[Path]:

@@ -21,8 +21,7 @@ PROBE_BYTES = 4096
 
 def check_storage(host: Host, options: DoctorOptions) -> Iterator[Finding]:
     """Where results go and where TensorRT engines are kept."""
-    asked = options.output is not None
-    yield check_folder("results folder", options.output or Path.cwd(), "--output DIR names another", asked, host)
+    yield _check_results(options.output, host)
     needed = host.is_jetson or options.engine == "tensorrt" or bool(host.environ.get(ENGINES_VARIABLE))
     another = f"export {ENGINES_VARIABLE}=DIR names another"
     yield check_folder("engine cache", engines_folder(host.environ), another, needed, host)
@@ -52,6 +51,14 @@ def check_folder(name: str, folder: Path, another: str, needed: bool, host: Host
         measured = f"{measured}, less than {MIN_FREE_BYTES / 1e9:.1f} GB"
         return Finding(name, not needed, measured, f"{_what_fills(place)}; {another}", fields)
     return Finding(name, True, measured, "", fields)
+
+
+def _check_results(asked: Path | None, host: Host) -> Finding:
+    """The folder that was asked for, which `listen` does not make, else the current one, which need not be writable."""
+    if asked is not None and not asked.exists():
+        mend = shlex.join(["mkdir", "-p", "-m", "700", str(asked)])
+        return Finding("results folder", False, f"{asked} does not exist", mend, {"path": str(asked)})
+    return check_folder("results folder", asked or Path.cwd(), "--output DIR names another", asked is not None, host)
 
 
 def _existing(folder: Path) -> Path:

@@ -26,4 +26,6 @@ def _home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise EngineError(f"this user has no home folder to keep engines in; name one: export {ENGINES_VARIABLE}=DIR") from error
+        raise EngineError(
+            f"this user has no home folder to keep engines in; name one: export {ENGINES_VARIABLE}=DIR"
+        ) from error

@@ -160,8 +160,12 @@ def test_results_need_the_folder_that_was_asked_for_and_not_the_current_one(
     environ = {"HOME": str(tmp_path), "PATH": ""}
     host = build_host(environ=environ)
     assert next(check_storage(host, ASKED)).noted
-    asked = next(check_storage(host, DoctorOptions(output=tmp_path / "results")))
-    assert (asked.ok, asked.measured) == (False, f"{tmp_path / 'results'} cannot be written (Permission denied)")
+    results = tmp_path / "results"
+    missing = next(check_storage(host, DoctorOptions(output=results)))
+    assert (missing.ok, missing.mend) == (False, f"mkdir -p -m 700 {results}")
+    results.mkdir()
+    asked = next(check_storage(host, DoctorOptions(output=results)))
+    assert (asked.ok, asked.measured) == (False, f"{results} cannot be written (Permission denied)")
 
 
 def test_a_file_in_the_place_of_a_folder_is_to_be_moved(build_host: BuildHost, tmp_path: Path) -> None:

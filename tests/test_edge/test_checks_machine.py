@@ -198,9 +198,9 @@ def test_a_clock_from_before_the_program_is_wrong(build_host: BuildHost) -> None
 
 COMMAND = re.compile(
     r"(?:^|sudo |[:;,(] ?|&& |with: )"
-    r"(?:apt install |usermod -aG |chown |chmod |mount -o remount|date --set|alsactl |mv |du -xh |ps -eo |watch -n "
-    r"|fuser |newgrp |docker run |systemctl --user |pulseaudio --kill|sdkmanager |nvpmodel |CUDA_ROOT=|export [A-Z_]+="
-    r"|respire-edge |uv pip |/\S*python\S* -m (?:pip|venv|ensurepip) )"
+    r"(?:apt install |usermod -aG |chown |chmod |mount -o remount|date --set|alsactl |mv |mkdir -p |du -xh |ps -eo "
+    r"|watch -n |fuser |newgrp |docker run |systemctl --user |pulseaudio --kill|sdkmanager |nvpmodel |CUDA_ROOT="
+    r"|export [A-Z_]+=|respire-edge |uv pip |/\S*python\S* -m (?:pip|venv|ensurepip) )"
 )
 
 

@@ -255,6 +255,16 @@ def test_no_model_at_all_is_a_finding(run_command: RunCommand, tmp_path: Path) -
     ]
 
 
+def test_a_folder_of_models_that_is_not_there_is_a_finding(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "models"
+    monkeypatch.setenv("RESPIRE_EDGE_MODELS", str(missing))
+    ran = run_command("doctor", "--model", TINY_BUNDLE)
+    line = f"✗ models folder: RESPIRE_EDGE_MODELS={missing}: no such folder; to mend it: unset RESPIRE_EDGE_MODELS, or"
+    assert (ran.code, lines_about("models folder", ran)[0][: len(line)]) == (2, line)
+
+
 def test_further_checks_take_part(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     weak = Finding("power", False, "10 W", "sudo nvpmodel -m 0")
     monkeypatch.setattr(doctor, "CHECKS", (*CHECKS, Check("power", lambda *_: [weak])))

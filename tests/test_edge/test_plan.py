@@ -186,7 +186,7 @@ def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch: pytest
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", no_home)
-    with pytest.raises(EngineError, match=r"no home folder .*; set RESPIRE_EDGE_ENGINES"):
+    with pytest.raises(EngineError, match=r"no home folder .*; name one: export RESPIRE_EDGE_ENGINES=DIR"):
         engines_folder({})
     assert engines_folder({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/respire-edge/engines")
 
