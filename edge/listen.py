@@ -125,9 +125,13 @@ def _maybe_source(options: ListenOptions, outputs: Outputs) -> AudioSource | Non
 
         persistence = Persistence(options.max_restarts, options.wait_for_source, turn)
         try:
-            return open_source(options.source, realtime=options.realtime, persistence=persistence)
+            source = open_source(options.source, realtime=options.realtime, persistence=persistence)
         except StoppedWaiting:
             return None
+        if stopping():
+            source.close()
+            return None
+        return source
 
 
 def _print_absence(event: Event) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edge.audio.capture_messages import Failed, Opened, Sound
 from edge.audio.capture_process import CaptureProcess, no_answer
+from edge.errors import AudioDeviceError
 
 TICK_S = 0.2
 """How long nothing is said at most, so that the loop that listens can look after other things."""
@@ -36,10 +37,13 @@ class Capture:
     """An input that is being opened, or open."""
 
     def __init__(self, selector: str, sample_rate_hz: int | None, queue_s: float) -> None:
-        """Begin to open it, at its own rate where none is given."""
+        """Begin to open it, at its own rate where none is given. Raises CaptureFailed."""
         self.maybe_opened: Opened | None = None
         """What was opened; known with the first sound."""
-        self._process = CaptureProcess("capture", selector=selector, sample_rate_hz=sample_rate_hz, queue_s=queue_s)
+        try:
+            self._process = CaptureProcess("capture", selector=selector, sample_rate_hz=sample_rate_hz, queue_s=queue_s)
+        except AudioDeviceError as error:
+            raise CaptureFailed(str(error), 0.0) from error
 
     def sounds(self, limits: Limits) -> Iterator[Sound | None]:
         """Each block as it comes, and None whenever nothing came for `TICK_S`. Raises CaptureFailed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import edge
 from edge.audio.capture_messages import Failed, Message, MessageReader
+from edge.errors import AudioDeviceError
 
 PROGRAM = "edge.audio.portaudio_program"
 ANSWER_S = 10.0
@@ -25,16 +26,22 @@ class CaptureProcess:
     """A running edge/audio/portaudio_program.py."""
 
     def __init__(self, command: str, **settings: str | float | bool | None) -> None:
+        """Start it. Raises AudioDeviceError where the system refuses."""
         self._messages = MessageReader()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM, command, json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # PortAudio's talk; what matters comes as a message
-            bufsize=0,
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is for the one that listens
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", PROGRAM, command, json.dumps(settings)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # PortAudio's talk; what matters comes as a message
+                bufsize=0,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the one that listens
+            )
+        except OSError as error:
+            raise AudioDeviceError(
+                f"sound input needs a process of its own, which cannot be started ({error}); end other programs"
+            ) from error
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message, waiting up to `timeout_s` for it; None if there is none. Failed once the process ended."""

@@ -76,6 +76,7 @@ class MicrophoneSource(AudioSource):
         self._attempts = 0
         self._heard = 0
         self._clock: CaptureClock | None = None
+        self._capture: Capture | None = None
         try:
             opened = self._open_first()
         except BaseException:
@@ -95,7 +96,8 @@ class MicrophoneSource(AudioSource):
             yield from self._reopen(failure, "source-lost")
 
     def close(self) -> None:
-        self._capture.close()
+        if self._capture is not None:
+            self._capture.close()
 
     def _open_first(self) -> Opened:
         turn = self._persistence.turn
@@ -105,6 +107,7 @@ class MicrophoneSource(AudioSource):
             if not self._persistence.waits:
                 raise AudioDeviceError(str(failure)) from failure
             _wait_for(self._reopen(failure, "source-absent"), turn)
+        assert self._capture is not None
         assert self._capture.maybe_opened is not None
         return self._capture.maybe_opened
 
@@ -132,7 +135,7 @@ class MicrophoneSource(AudioSource):
 
     def _reopen(self, failure: CaptureFailed, event_name: str) -> Iterator[AudioBlock]:
         """Blocks without sound until the input is back. Raises AudioDeviceError where it is given up."""
-        self._capture.close()
+        self.close()
         lost_at_s, begin_s = self._position_s(), boot_clock_s() - failure.idle_s
         lost = self._event(event_name, reason=str(failure), idle_s=round(failure.idle_s, 3))
         yield from self._silence(*self._untold(), lost)
@@ -142,7 +145,7 @@ class MicrophoneSource(AudioSource):
             try:
                 yield from self._attempt(AGAIN)
             except CaptureFailed as again:
-                self._capture.close()
+                self.close()
                 failure = again
                 yield from self._silence(self._retry_event(failure))
             else:
