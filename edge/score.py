@@ -84,6 +84,8 @@ def score(options: ScoreOptions) -> int:
         if options.report is not None:
             check_report(options.report)
         journal, done = _open_journal(options, work)
+        if journal is not None:
+            opened.callback(journal.close)
         output.open(done[-1].ends if done else None)
         tally = Tally([])
         for each in done:
@@ -161,8 +163,6 @@ def _in_order(
 
 
 def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRequest) -> int:
-    if journal is not None:
-        journal.close()
     done = tally.files + len(tally.errors)
     how = "; add --resume to go on" if journal is not None else ""
     print(f"respire-edge: stopped after {done} of {len(work.tasks)} recordings{how}", file=sys.stderr)
@@ -200,6 +200,7 @@ def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, li
     journal, done = resume_journal(path, asked)
     for task, each in zip(work.tasks, done, strict=False):
         if _signature(task) != each.signature:
+            journal.close()
             raise UsageError(f"{task.file}: changed since it was scored; remove {path} to start anew")
     return journal, done
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -55,8 +56,9 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leave the journal where it is."""
-        self._stream.close()
+        """Leave the journal where it is; may be called twice."""
+        with suppress(OSError):  # what a line could not be written has said so
+            self._stream.close()
 
     def _append(self, record: Mapping[str, Any]) -> None:
         try:

@@ -122,7 +122,7 @@ def test_jobs_and_formats_change_nothing_but_the_time(run_command: RunCommand, f
     ]
     assert len(rows) == len(records) == 8
     for row, record in zip(rows, records, strict=True):
-        assert (row["source"], row["label"]) == (record["source"], record["label"])
+        assert (row["source"], row["label"]) == (record["source"], record["label"] or "")
         assert float(row["wheeze"]) == record["probabilities"]["wheeze"]
 
 
