@@ -32,7 +32,7 @@ STALL_S = 1.5
 """Callbacks may just stop when a card is unplugged; a sound server may pause them for a second."""
 AT_THE_START = Limits(open_s=ANSWER_S, first_sound_s=10.0, stall_s=STALL_S)
 """A sound server may have to be started and to wake its card, on a busy machine."""
-AGAIN = Limits(open_s=5.0, first_sound_s=3.5, stall_s=STALL_S)
+AGAIN = Limits(open_s=4.0, first_sound_s=3.5, stall_s=STALL_S)
 """An input shall be heard within 10 s of its return: an attempt that is stuck, a wait, and an attempt that works."""
 WAITS_S = (0.5, 1.0, 2.0, 3.0)
 """Before each attempt; the last one again and again."""
