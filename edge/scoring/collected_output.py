@@ -84,7 +84,7 @@ class CollectedOutput:
         self.close()
 
     def _print(self, records: IO[bytes]) -> None:
-        with failures_named(Path("standard output")):
+        with failures_named("<stdout>"):
             sys.stdout.writelines(line.decode() for line in records)
             sys.stdout.flush()
 

@@ -54,7 +54,7 @@ def test_the_pin_refuses_a_build_of_another_origin(repository: Path, library: st
     assert not specifier.contains(f"{version}+cpu")
 
 
-_PIN = re.compile(r"^([a-z0-9-]+)(===?)([0-9][0-9a-z.]*)( ; .+)?$")
+_PIN = re.compile(r"^([a-z0-9-]+)(===?)([0-9][0-9a-z.!]*)( ; .+)?$")
 
 
 def _pins(repository: Path) -> list[tuple[str, str, str]]:

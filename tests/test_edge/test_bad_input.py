@@ -82,9 +82,10 @@ def test_a_cut_off_flac_file_gives_no_result_for_its_beginning(
     path = write_sound("cut.flac", breathing(20), RATE_HZ)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     ran = run_command("score", path, "--device", "meditron")
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.results) == (1, [])
     (line,) = [line for line in ran.err.splitlines() if "cut.flac" in line]
     assert "copy it again" in line
+    assert [(record["source"], record["error"]) for record in ran.of_kind("error")] == [(str(path), line.strip())]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
