@@ -92,7 +92,7 @@ def test_a_cut_off_flac_file_gives_no_result_for_its_beginning(
 def test_samples_that_are_no_numbers_take_the_label_of_their_windows_only(
     run_command: RunCommand, write_sound: WriteSound, breathing: Breathing, value: float
 ) -> None:
-    samples = breathing(21)
+    samples = np.tile(breathing(7), 3)
     samples[RATE_HZ : RATE_HZ + 5] = value
     ran = run_command("score", write_sound("a.wav", samples, RATE_HZ, "FLOAT"), "--device", "meditron", "--hop", "7")
     assert ran.code == 0
