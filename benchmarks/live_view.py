@@ -19,14 +19,14 @@ from benchmarks.machine import describe_machine
 from benchmarks.report import Table, markdown_from_tables
 from benchmarks.simulated_sound import breathing
 from edge.audio.block import AudioBlock
-from edge.growing_wave import GrowingWave
-from edge.live_view import DRAWING_S, LiveView, Session, strip_rows
-from edge.recorded_file import RecordingSession
-from edge.recorder import Stream, open_recorder
-from edge.retention import Retention
-from edge.screen import Screen
+from edge.recorder.growing_wave import GrowingWave
+from edge.recorder.recorded_file import RecordingSession
+from edge.recorder.recorder import Stream, open_recorder
+from edge.recorder.retention import Retention
 from edge.signal.spec import COMPACT
-from edge.spectrogram_strip import Paint, StripHistory, strip_lines
+from edge.view.live_view import DRAWING_S, LiveView, Session, strip_rows
+from edge.view.screen import Screen
+from edge.view.spectrogram_strip import Paint, StripHistory, strip_lines
 
 SAMPLE_RATE_HZ = 44100
 BLOCK_S = 0.1

@@ -24,7 +24,7 @@ from edge.measuring.resources import maybe_age_s
 from edge.measuring.sound import BLOCK_S, loop_from_recording, simulated_loop
 from edge.pipeline import slider_from_hop
 from edge.profiles import load_profile
-from edge.terminal import shown_text
+from edge.view.terminal import shown_text
 
 
 @dataclass(frozen=True)

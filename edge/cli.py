@@ -91,7 +91,7 @@ def _maybe_kept(arguments: argparse.Namespace) -> Kept | None:
     if arguments.record is None:
         return None
     from edge.listen import Kept
-    from edge.retention import GIGABYTE, Retention
+    from edge.recorder.retention import GIGABYTE, Retention
 
     retention = Retention(
         max_age_days=arguments.record_max_age,

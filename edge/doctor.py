@@ -30,7 +30,7 @@ from edge.checks.storage import check_storage
 from edge.checks.temperature import check_temperature
 from edge.errors import EdgeError
 from edge.profiles import load_profile
-from edge.terminal import shown_text
+from edge.view.terminal import shown_text
 
 ALL_IN_ORDER, SOMETHING_BROKEN = 0, 2
 SCHEMA = 1

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from edge.beat import FILE_VARIABLE, Beat, read_beat
 from edge.errors import UsageError
+from edge.service.beat import FILE_VARIABLE, Beat, read_beat
 
 HEALTHY, UNHEALTHY = 0, 1
 """As Docker reads them."""

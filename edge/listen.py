@@ -21,18 +21,18 @@ from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.errors import AudioDeviceError
 from edge.events import Event
-from edge.heartbeat import open_heartbeat
-from edge.live_view import LiveView, Session
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import load_profile
-from edge.recorded_file import RecordingSession
-from edge.recorder import Recorder, Stream, open_recorder
+from edge.recorder.recorded_file import RecordingSession
+from edge.recorder.recorder import Recorder, Stream, open_recorder
+from edge.recorder.retention import Retention
 from edge.results import STANDARD_OUTPUT, Result, open_writer
 from edge.results_folder import results_path
-from edge.retention import Retention
-from edge.screen import Screen
+from edge.service.heartbeat import open_heartbeat
 from edge.stopping import stop_requests
-from edge.terminal import has_256_colours, is_terminal
+from edge.view.live_view import LiveView, Session
+from edge.view.screen import Screen
+from edge.view.terminal import has_256_colours, is_terminal
 
 Told = TypeVar("Told")
 

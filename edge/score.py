@@ -22,8 +22,7 @@ from edge.engine.engine import open_engine
 from edge.errors import InputError, OutputError, ProfileError, RecordingError, UsageError
 from edge.pipeline import Classifier, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
-from edge.progress import Progress
-from edge.report import check_report, write_report
+from edge.report.report import check_report, write_report
 from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
 from edge.scoring.file_score import FileScore
@@ -32,6 +31,7 @@ from edge.scoring.recording_list import list_recordings
 from edge.scoring.scored_file import StoppedScoring, Task, score_file
 from edge.scoring.summary import Tally, summary_lines
 from edge.stopping import StopRequest, stop_requests
+from edge.view.progress import Progress
 
 AUTOMATIC_DEVICE = "auto"
 """Each file's stethoscope is read from its ICBHI file name."""

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
-from edge.progress import BAR_WIDTH, REDRAW_S
-from edge.screen import Screen
-from edge.terminal import Line, bar, is_terminal
+from edge.view.progress import BAR_WIDTH, REDRAW_S
+from edge.view.screen import Screen
+from edge.view.terminal import Line, bar, is_terminal
 
 PIPED_EVERY_S = 10.0
 """Often enough to see in a log that it goes on; a build takes minutes on a small Jetson."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import soundfile
 
-from edge.report import write_report
+from edge.report.report import write_report
 from tools.chromium import Browser, find_browser, opened_browser
 
 SORT = "document.querySelector('th[data-key=abnormal] button').click(), document.body.offsetHeight"

@@ -1,4 +1,4 @@
-"""A terminal in memory, which knows what `edge.screen` may send and nothing else."""
+"""A terminal in memory, which knows what `edge.view.screen` may send and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 
 
 class VirtualTerminal:
-    """What a terminal shows after the codes that `edge.screen` may send (ECMA-48); any other one is an error."""
+    """What a terminal shows after the codes that `edge.view.screen` may send (ECMA-48); any other one is an error."""
 
     CODE = re.compile(r"\x1b\[(\??)([0-9;]*)([A-Za-z])|\x1b|[^\x1b]")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.command_line import build_parser
-from edge.heartbeat import BEAT_S
 from edge.profiles import load_profiles
+from edge.service.heartbeat import BEAT_S
 from tools import lint_deployment, rehearse_install
 from tools.dockerfile import Instruction, Stage, instructions_of, stages_of
 from tools.lint_deployment import LINTERS, NotHereError, complaints_of, interpolated

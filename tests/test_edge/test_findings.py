@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
-from edge.findings import MAX_STRETCHES, Findings, Stretch
 from edge.labels import LABELS
+from edge.report.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
+from edge.report.findings import MAX_STRETCHES, Findings, Stretch
 
 SILENCE = {"name": "silence", "measured": -70.0, "threshold": -60.0, "unit": "dBFS"}
 

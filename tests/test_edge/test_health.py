@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from edge.audio.block import AudioBlock
-from edge.beat import Beat, read_beat
 from edge.errors import OutputError
 from edge.health import health
-from edge.heartbeat import Heartbeat
+from edge.service.beat import Beat, read_beat
+from edge.service.heartbeat import Heartbeat
 
 SOUND = AudioBlock(np.zeros(10, np.float32))
 NO_SOUND = AudioBlock(np.zeros(0, np.float32))

@@ -26,16 +26,16 @@ from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import Section
-from edge.event_words import words_of_event
 from edge.events import Event
-from edge.level_meter import HOLD_S, Meter, read_meter
-from edge.live_view import LiveView, Seen, Session, lines_of_view, simulated_labels, strip_rows
 from edge.quality import Quality, Reason
 from edge.results import Result
-from edge.screen import Screen
 from edge.signal.spec import COMPACT
-from edge.source_state import CONNECTED, SourceState, state_after, words_of_state
-from edge.terminal import RED
+from edge.view.event_words import words_of_event
+from edge.view.level_meter import HOLD_S, Meter, read_meter
+from edge.view.live_view import LiveView, Seen, Session, lines_of_view, simulated_labels, strip_rows
+from edge.view.screen import Screen
+from edge.view.source_state import CONNECTED, SourceState, state_after, words_of_state
+from edge.view.terminal import RED
 
 Breathing = Callable[..., NDArray[np.float32]]
 WriteSound = Callable[..., Path]

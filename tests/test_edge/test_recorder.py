@@ -22,17 +22,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge import recorder, recording_folder
 from edge.audio.block import AudioBlock
 from edge.errors import OutputError
 from edge.events import Event
-from edge.growing_wave import GrowingWave, int16_from_float32, is_being_written
 from edge.quality import Quality
-from edge.recorded_file import RecordingSession
-from edge.recorder import Recorder, Stream, open_recorder
-from edge.recording_folder import RecordingClock, RecordingFolder
+from edge.recorder import recorder, recording_folder
+from edge.recorder.growing_wave import GrowingWave, int16_from_float32, is_being_written
+from edge.recorder.recorded_file import RecordingSession
+from edge.recorder.recorder import Recorder, Stream, open_recorder
+from edge.recorder.recording_folder import RecordingClock, RecordingFolder
+from edge.recorder.retention import NAME, Retention
 from edge.results import Result
-from edge.retention import NAME, Retention
 
 Breathing = Callable[..., NDArray[np.float32]]
 RunCommand = Callable[..., Any]

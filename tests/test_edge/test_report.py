@@ -23,8 +23,8 @@ from edge.bundle import load_bundle
 from edge.errors import OutputError, RecordingError
 from edge.labels import LABELS
 from edge.quality import Reason
-from edge.report import check_report, findings_from_records, write_report
-from edge.report_page.text import clock, reason_text, shown
+from edge.report.report import check_report, findings_from_records, write_report
+from edge.report.text import clock, reason_text, shown
 
 if TYPE_CHECKING:
     from tests.test_edge.conftest import Breathing, WriteSound
@@ -218,7 +218,7 @@ def test_of_a_long_recording_the_sound_around_its_findings_is_there_and_the_rest
 def test_a_page_holds_a_bounded_amount_of_sound(
     tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.report.MAX_PAGE_AUDIO_S", 50.0)
+    monkeypatch.setattr("edge.report.report.MAX_PAGE_AUDIO_S", 50.0)
     records = [record for _ in range(4) for record in records_of(recording)]
     page = write(tmp_path / "report.html", records, with_audio=True)
     assert len(page.all("audio")) == 2

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.growing_wave import GrowingWave
-from edge.retention import Retention, list_recordings_kept, prune, stem_from_start
+from edge.recorder.growing_wave import GrowingWave
+from edge.recorder.retention import Retention, list_recordings_kept, prune, stem_from_start
 
 NOW = datetime(2026, 1, 14, 15, 30, tzinfo=timezone.utc)
 SESSION_ID = "0123456789abcdef"

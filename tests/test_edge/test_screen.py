@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.screen import BYTES_A_DRAWING, Screen
-from edge.terminal import BOLD, RED, Line
+from edge.view.screen import BYTES_A_DRAWING, Screen
+from edge.view.terminal import BOLD, RED, Line
 
 
 class Terminal(io.TextIOWrapper):

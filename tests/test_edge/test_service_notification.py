@@ -16,9 +16,9 @@ import pytest
 
 from edge.audio.block import AudioBlock
 from edge.errors import UsageError
-from edge.heartbeat import Heartbeat
 from edge.labels import LABELS
-from edge.service_notification import ServiceManager, maybe_service_manager, maybe_watchdog_s
+from edge.service.heartbeat import Heartbeat
+from edge.service.service_notification import ServiceManager, maybe_service_manager, maybe_watchdog_s
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]
 RunCommand = Callable[..., Any]

@@ -13,10 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.png import png_from_levels
-from edge.signal.mel import band_centres_hz, mel_power
-from edge.signal.spec import COMPACT
-from edge.spectrogram import (
+from edge.report.png import png_from_levels
+from edge.report.spectrogram import (
     COLOURS,
     MAX_COLUMNS,
     RANGE_DB,
@@ -25,6 +23,8 @@ from edge.spectrogram import (
     palette,
     spectrogram,
 )
+from edge.signal.mel import band_centres_hz, mel_power
+from edge.signal.spec import COMPACT
 
 RATE_HZ = COMPACT.sample_rate_hz
 STEP_DB = RANGE_DB / (COLOURS - 1)

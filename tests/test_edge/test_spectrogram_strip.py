@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.audio.block import AudioBlock
 from edge.signal.colour import magma
 from edge.signal.spec import COMPACT
-from edge.spectrogram_strip import (
+from edge.view.spectrogram_strip import (
     ASCII_SHADES,
     COLOURS_256,
     LABEL_COLUMNS,
@@ -20,7 +20,7 @@ from edge.spectrogram_strip import (
     StripHistory,
     strip_lines,
 )
-from edge.terminal import Line
+from edge.view.terminal import Line
 
 RATE_HZ = 8000
 PLAIN = Paint(colours=False, unicode=False)

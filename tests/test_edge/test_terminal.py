@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.progress import Progress
-from edge.terminal import bar, has_256_colours, is_terminal, shown_text
+from edge.view.progress import Progress
+from edge.view.terminal import bar, has_256_colours, is_terminal, shown_text
 
 
 class Terminal(io.StringIO):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.labels import LABELS
-from edge.report import write_report
+from edge.report.report import write_report
 
 if TYPE_CHECKING:
     from tools.chromium import Browser

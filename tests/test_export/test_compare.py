@@ -127,7 +127,7 @@ def test_an_engine_built_here_gets_its_row(
 ) -> None:
     monkeypatch.setenv("RESPIRE_EDGE_ENGINES", str(tmp_path / "engines"))
     bundle, report = tmp_path / "common", tmp_path / "report.json"
-    pack.pack(checkpoint_folder, graphs, pack.read_metrics(comparison_path, None, "common"), "common", bundle)
+    pack.pack(checkpoint_folder, graphs, pack.read_metrics(comparison_path, None, None, "common"), "common", bundle)
     assert build_engine.main(["--model", str(bundle), "--precision", "int8"]) == 0
     arguments = ["--checkpoint", str(checkpoint_folder), "--data", str(icbhi_folder), "--repeats", "2"]
     arguments += ["--onnx", str(bundle / "int8-s8.onnx"), "--tensorrt", str(bundle), "--report", str(report)]

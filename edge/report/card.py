@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from edge.excerpts import Clip
-from edge.findings import ABNORMAL, Findings, SoundEvent, Stretch
-from edge.png import png_from_levels
-from edge.report_page.text import (
+from edge.report.excerpts import Clip
+from edge.report.findings import ABNORMAL, Findings, SoundEvent, Stretch
+from edge.report.png import png_from_levels
+from edge.report.spectrogram import RANGE_DB, Spectrogram, palette
+from edge.report.text import (
     clock,
     count_words,
     kind_class,
@@ -21,9 +22,8 @@ from edge.report_page.text import (
     reason_words,
     shown,
 )  # fmt: skip
-from edge.report_page.timeline import frequency_axis_svg, lane_svg, lanes, marks_svg, time_axis_svg, time_unit
+from edge.report.timeline import frequency_axis_svg, lane_svg, lanes, marks_svg, time_axis_svg, time_unit
 from edge.signal.spec import FeatureSpec
-from edge.spectrogram import RANGE_DB, Spectrogram, palette
 
 MAX_LISTED = 40
 """Findings in a card's table; the rest is counted, and is in the output of `score`."""

@@ -11,12 +11,12 @@ from string import Template
 
 import numpy as np
 
-from edge.png import png_from_levels
-from edge.report_page.model_facts import Metrics, model_facts
-from edge.report_page.overview import Row, summary, table
-from edge.report_page.text import count_words, shown
+from edge.report.model_facts import Metrics, model_facts
+from edge.report.overview import Row, summary, table
+from edge.report.png import png_from_levels
+from edge.report.spectrogram import COLOURS, RANGE_DB, palette
+from edge.report.text import count_words, shown
 from edge.signal.spec import FeatureSpec
-from edge.spectrogram import COLOURS, RANGE_DB, palette
 
 FOLDER = Path(__file__).parent
 

@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.events import Event
-from edge.growing_wave import GrowingWave, Int16
 from edge.private_file import open_private
+from edge.recorder.growing_wave import GrowingWave, Int16
+from edge.recorder.retention import PARTIAL_SUFFIX, SIDECAR_SUFFIX, SOUND_SUFFIX, stem_from_start
 from edge.results import INTENDED_USE, Result, record_from_event, record_from_result
-from edge.retention import PARTIAL_SUFFIX, SIDECAR_SUFFIX, SOUND_SUFFIX, stem_from_start
 
 SCHEMA = 1
 OWN_WORDS = ("label", "cause")

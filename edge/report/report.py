@@ -14,17 +14,17 @@ from typing import IO, Any
 from edge.audio.recording import RecordingSource
 from edge.bundle import list_bundles, load_bundle
 from edge.errors import BundleError, OutputError, ProfileError, RecordingError
-from edge.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
-from edge.findings import Findings, Record
 from edge.private_file import open_private
 from edge.profiles import load_profiles
-from edge.report_page.card import Look, card
-from edge.report_page.overview import Row, row
-from edge.report_page.page import closing, opening
-from edge.report_page.text import length
+from edge.report.card import Look, card
+from edge.report.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
+from edge.report.findings import Findings, Record
+from edge.report.overview import Row, row
+from edge.report.page import closing, opening
+from edge.report.spectrogram import spectrogram
+from edge.report.text import length
 from edge.signal.conditioning import condition, design_conditioner, finish_conditioning
 from edge.signal.spec import COMPACT, FeatureSpec
-from edge.spectrogram import spectrogram
 
 ENDING = ".html"
 PICTURE_SPEC = COMPACT

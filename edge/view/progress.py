@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from edge.screen import Screen
-from edge.terminal import Line, bar, is_terminal
+from edge.view.screen import Screen
+from edge.view.terminal import Line, bar, is_terminal
 
 REDRAW_S = 0.1
 """A progress line changes no more often than one can read."""

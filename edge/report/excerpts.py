@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.findings import Stretch
+from edge.report.findings import Stretch
 
 Float32 = NDArray[np.float32]
 

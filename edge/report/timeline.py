@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.findings import ABNORMAL, Findings, SoundEvent, Stretch
-from edge.report_page.text import clock, kind_class, label_words, shown
+from edge.report.findings import ABNORMAL, Findings, SoundEvent, Stretch
+from edge.report.spectrogram import height_of_frequency
+from edge.report.text import clock, kind_class, label_words, shown
 from edge.signal.spec import FeatureSpec
-from edge.spectrogram import height_of_frequency
 
 Box = Stretch | SoundEvent
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.events import Event
-from edge.growing_wave import BYTES_PER_SAMPLE, Int16
-from edge.recorded_file import Gap, Notes, RecordedFile, RecordingSession
+from edge.recorder.growing_wave import BYTES_PER_SAMPLE, Int16
+from edge.recorder.recorded_file import Gap, Notes, RecordedFile, RecordingSession
+from edge.recorder.retention import GIGABYTE, Retention, prune
 from edge.results import Result
-from edge.retention import GIGABYTE, Retention, prune
 
 FILE_S = 600.0
 """Short enough to be listened to, and to lose little with a damaged file; 53 MB at 44.1 kHz."""

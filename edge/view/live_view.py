@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import Section
-from edge.event_words import words_of_event
 from edge.events import Event
 from edge.labels import LABELS
-from edge.level_meter import METER_FLOOR_DBFS, Meter, is_clipping, read_meter
-from edge.report_page.text import reason_text
+from edge.report.text import reason_text
 from edge.results import Result
-from edge.screen import Screen
 from edge.signal.spec import FeatureSpec
-from edge.source_state import CONNECTED, RETRY, SourceState, state_after, words_of_state
-from edge.spectrogram_strip import Paint, StripHistory, strip_lines
-from edge.terminal import BOLD, DIM, RED, YELLOW, Line, bar, writes_unicode
+from edge.view.event_words import words_of_event
+from edge.view.level_meter import METER_FLOOR_DBFS, Meter, is_clipping, read_meter
+from edge.view.screen import Screen
+from edge.view.source_state import CONNECTED, RETRY, SourceState, state_after, words_of_state
+from edge.view.spectrogram_strip import Paint, StripHistory, strip_lines
+from edge.view.terminal import BOLD, DIM, RED, YELLOW, Line, bar, writes_unicode
 
 DRAWING_S = 0.2
 """Five drawings a second: the eye takes them for motion, and a slow line carries them."""

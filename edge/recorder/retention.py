@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from edge.growing_wave import is_being_written
+from edge.recorder.growing_wave import is_being_written
 
 SOUND_SUFFIX, SIDECAR_SUFFIX = ".wav", ".json"
 PARTIAL_SUFFIX = ".partial"

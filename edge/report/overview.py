@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from edge.findings import ABNORMAL, Findings
-from edge.report_page.text import count_words, kind_class, label_words, length, percent, shown
+from edge.report.findings import ABNORMAL, Findings
+from edge.report.text import count_words, kind_class, label_words, length, percent, shown
 
 COLUMNS = (
     ("file", "Recording", "text"),

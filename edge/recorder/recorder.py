@@ -16,13 +16,13 @@ from pathlib import Path
 from edge.audio.block import AudioBlock
 from edge.errors import OutputError
 from edge.events import Event
-from edge.growing_wave import int16_from_float32
 from edge.private_file import make_private_folder
-from edge.recorded_file import RecordingSession
-from edge.recording_folder import RecordingFolder
-from edge.recording_writer import END, Item, News, Piece, write_recording
+from edge.recorder.growing_wave import int16_from_float32
+from edge.recorder.recorded_file import RecordingSession
+from edge.recorder.recording_folder import RecordingFolder
+from edge.recorder.recording_writer import END, Item, News, Piece, write_recording
+from edge.recorder.retention import Retention
 from edge.results import Result
-from edge.retention import Retention
 
 OWN_EVENTS = "recording-"
 LIVE_ITEMS = 256

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.events import Event
-from edge.growing_wave import Int16
-from edge.recorded_file import LOST, NOT_RECORDED, RecordedFile
-from edge.recording_folder import SYNC_S, RecordingFolder
+from edge.recorder.growing_wave import Int16
+from edge.recorder.recorded_file import LOST, NOT_RECORDED, RecordedFile
+from edge.recorder.recording_folder import SYNC_S, RecordingFolder
 from edge.results import Result
 
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TextIO
 
-from edge.terminal import Cell, Line, shown_text
-from edge.terminal_signals import shown_again_by_signals
+from edge.view.terminal import Cell, Line, shown_text
+from edge.view.terminal_signals import shown_again_by_signals
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 HOME, ERASE_BELOW, ERASE_TO_END_OF_LINE = "\x1b[H", "\x1b[J", "\x1b[K"

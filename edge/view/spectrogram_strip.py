@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
+from edge.report.spectrogram import RANGE_DB, height_of_frequency
 from edge.signal.conditioning import condition, design_conditioner
 from edge.signal.mel import POWER_FLOOR, mel_power
 from edge.signal.spec import FeatureSpec
-from edge.spectrogram import RANGE_DB, height_of_frequency
-from edge.terminal import DIM, Cell, Line
+from edge.view.terminal import DIM, Cell, Line
 
 Float32 = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.report_page.text import percent, shown
+from edge.report.text import percent, shown
 
 Metrics = Mapping[str, Any]
 

@@ -15,11 +15,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from edge.audio.block import AudioBlock
-from edge.beat import FILE_VARIABLE, Beat
 from edge.errors import OutputError
 from edge.private_file import open_private
 from edge.results import Result
-from edge.service_notification import ServiceManager, maybe_service_manager, maybe_watchdog_s
+from edge.service.beat import FILE_VARIABLE, Beat
+from edge.service.service_notification import ServiceManager, maybe_service_manager, maybe_watchdog_s
 
 BEAT_S = 1.0
 Clock = Callable[[], float]

@@ -1,0 +1,1 @@
+"""`listen --record`: the sound as it was heard, in files that always play, pruned by age and size."""

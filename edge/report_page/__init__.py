@@ -1,1 +1,0 @@
-"""The pieces of the page that `edge.report` writes: words, drawings, cards, the table, the frame around them."""
