@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,10 +22,12 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Annotated:
-    """A cycle with its line in the annotations, from 0."""
+    """A cycle that waits for its sound, with its line in the annotations, from 0."""
 
     index: int
     cycle: Cycle
+    needed_from_s: float
+    """Where the first of this cycle and all those that end later begins."""
 
 
 def results_from_cycles(
@@ -51,17 +54,26 @@ def _as_they_end(
     """The results in the order in which the cycles end."""
     spec = classifier.bundle.spec
     intake = Intake(sample_rate_hz, spec)
-    waiting = sorted((Annotated(index, cycle) for index, cycle in enumerate(cycles)), key=lambda each: each.cycle.end_s)
+    waiting = _in_order_of_their_ends(cycles)
     held, held_from = np.zeros(0, np.float32), 0
     for sound, is_last in _conditioned(intake, blocks):
         held = np.concatenate([held, sound])
         end = held_from + held.size
         while waiting and (is_last or round(waiting[0].cycle.end_s * spec.sample_rate_hz) <= end):
-            yield _result(classifier, source, intake, waiting.pop(0), held, held_from)
-        kept_s = min((each.cycle.start_s for each in waiting), default=end / spec.sample_rate_hz)
+            yield _result(classifier, source, intake, waiting.popleft(), held, held_from)
+        kept_s = waiting[0].needed_from_s if waiting else end / spec.sample_rate_hz
         cut = min(max(round(kept_s * spec.sample_rate_hz) - held_from, 0), held.size)
         held, held_from = held[cut:], held_from + cut
         intake.forget_before(min(kept_s, held_from / spec.sample_rate_hz))
+
+
+def _in_order_of_their_ends(cycles: Sequence[Cycle]) -> deque[Annotated]:
+    by_end = sorted(enumerate(cycles), key=lambda each: each[1].end_s, reverse=True)
+    ordered = deque[Annotated]()
+    for index, cycle in by_end:
+        earliest_s = min(cycle.start_s, ordered[0].needed_from_s) if ordered else cycle.start_s
+        ordered.appendleft(Annotated(index, cycle, earliest_s))
+    return ordered
 
 
 def _conditioned(intake: Intake, blocks: Iterable[AudioBlock]) -> Iterator[tuple[Float32, bool]]:

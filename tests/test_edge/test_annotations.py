@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from edge.annotations import Cycle, annotations_beside, check_within, read_annotations
+from edge.annotations import MAX_TEXT_BYTES, Cycle, annotations_beside, check_within, read_annotations
 from edge.errors import AnnotationError
 
 
@@ -66,6 +67,23 @@ def test_a_missing_file_says_what_must_be_there(tmp_path: Path) -> None:
         read_annotations(tmp_path / "gone.txt")
 
 
+def test_what_might_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "endless.txt").symlink_to("/dev/zero")
+    for name in ("pipe.txt", "endless.txt"):
+        with pytest.raises(AnnotationError, match=rf"{name}: not a file"):
+            read_annotations(tmp_path / name)
+
+
+def test_a_text_longer_than_any_night_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "0 1 0 0\n" * (MAX_TEXT_BYTES // 8 + 1))
+    with pytest.raises(AnnotationError, match="more than 4 MB"):
+        read_annotations(path)
+    with pytest.raises(AnnotationError) as caught:
+        read_annotations(write(tmp_path, "0 1" * 100_000 + " 2 0"))
+    assert len(str(caught.value)) < len(str(path)) + 100
+
+
 def cycles(*times_s: tuple[float, float]) -> list[Cycle]:
     return [Cycle(start_s, end_s, crackle=False, wheeze=False) for start_s, end_s in times_s]
 
@@ -78,3 +96,10 @@ def test_a_mark_may_pass_the_end_a_little_but_no_more() -> None:
         check_within(cycles((0, 2), (2, 4.3)), 4.0, Path("a.txt"))
     with pytest.raises(AnnotationError, match="cycle 1"):
         check_within(cycles((4.0, 4.1)), 4.0, Path("a.txt"))
+
+
+def test_marks_that_nobody_could_have_breathed_are_refused() -> None:
+    check_within(cycles(*[(at / 2, at / 2 + 0.5) for at in range(8)] * 2), 4.0, Path("a.txt"))
+    for one in ((0.0, 0.01), (0.0, 4.0)):
+        with pytest.raises(AnnotationError, match=r"a\.txt: its 1000 cycles take \d+ s, several times"):
+            check_within(cycles(*[one] * 1000), 4.0, Path("a.txt"))
