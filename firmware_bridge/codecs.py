@@ -20,10 +20,11 @@ Int32 = NDArray[np.int32]
 FULL_SCALE_16, FULL_SCALE_24 = 1 << 15, 1 << 23
 ADPCM_HEADER_BYTES = 4
 ADPCM_STEPS = (
-    7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66, 73, 80, 88, 97, 107,
-    118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449, 494, 544, 598, 658, 724, 796, 876, 963, 1060,
-    1166, 1282, 1411, 1552, 1707, 1878, 2066, 2272, 2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871, 5358, 5894, 6484,
-    7132, 7845, 8630, 9493, 10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086, 29794, 32767,
+    7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66, 73, 80, 88, 97,
+    107, 118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449, 494, 544, 598, 658, 724, 796,
+    876, 963, 1060, 1166, 1282, 1411, 1552, 1707, 1878, 2066, 2272, 2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871,
+    5358, 5894, 6484, 7132, 7845, 8630, 9493, 10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623,
+    27086, 29794, 32767,
 )  # fmt: skip
 ADPCM_INDEX_CHANGES = (-1, -1, -1, -1, 2, 4, 6, 8)
 
@@ -43,7 +44,7 @@ def samples_from_payload(codec: int, payload: bytes, count: int, channels: int) 
 def payload_from_samples(codec: int, samples: Float32) -> bytes:
     """The payload that holds float32 [n, channels] in [-1, 1]; louder samples are limited.
 
-    PCM16 and PCM24 err by half a step, µ-law by at most 1/32 of the sample and 7 steps of PCM16, IMA ADPCM by more the
+    PCM16 and PCM24 err by half a step, µ-law by at most 1/30 of the sample and 7 steps of PCM16, IMA ADPCM by more the
     steeper the sound is. Raises ValueError for an unknown codec, and for IMA ADPCM of more than one channel.
     """
     known = CODECS.get(codec)
