@@ -4,8 +4,10 @@ ifndef PYTHON
 PYTHON := $(shell sh tools/find_python.sh)
 endif
 BIN := .venv/bin
-# They listen in real time: by themselves, and those of the device side only in test-device, on every Python.
-HEARD := tests/test_edge/test_microphone.py tests/test_edge/test_listen.py
+# What test-device has just run on every Python, and what holds nothing against a library that only this environment has.
+REPEATED := tests/test_edge/test_microphone.py \
+	$(shell grep -LP 'importorskip\("(?!soundfile|sounddevice)' tests/test_edge/test_*.py tests/test_firmware_bridge/test_*.py)
+# They listen in real time, by themselves.
 LISTENING := $(wildcard tests/test_end_to_end/test_listen_*.py)
 
 .PHONY: demo test test-device lint lint-deployment rehearse format bench pins development bindings python clean
@@ -15,7 +17,7 @@ demo: python  ## a simulated auscultation through the real pipeline, with the de
 	.venv-device/bin/respire-edge listen --device littmann3200 --source demo
 
 test: lint test-device bindings  ## everything: the gate, the device side on each Python, then the whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(foreach file,$(HEARD) $(LISTENING),--ignore=$(file))
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(foreach file,$(REPEATED) $(LISTENING),--ignore=$(file))
 	$(BIN)/python -m pytest $(LISTENING)
 
 test-device: python  ## the device side on Python 3.10, 3.11 and 3.12, without torch

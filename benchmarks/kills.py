@@ -32,12 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         begin_s = time.perf_counter()
         unbroken = _finished(folder, "unbroken.jsonl")
         whole_s = time.perf_counter() - begin_s
-        killed, alike = 0, 0
-        for number in range(arguments.kills):
-            was_killed = _kill(folder, f"{number}.jsonl", chance.uniform(0, whole_s))
-            killed += was_killed
-            alike += _finished(folder, f"{number}.jsonl") == unbroken
-    print(f"{arguments.kills} runs, {killed} of them killed before their end, {alike} resumed to the same output")
+        runs, killed, alike = 0, 0, 0
+        while killed < arguments.kills:
+            output = f"{runs}.jsonl"
+            runs += 1
+            if _kill(folder, output, chance.uniform(0, whole_s)):
+                killed += 1
+                alike += _finished(folder, output) == unbroken
+    print(f"{runs} runs, {killed} of them killed before their end, {alike} of those resumed to the same output")
     return 0 if alike == arguments.kills else 1
 
 
