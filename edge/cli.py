@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edge.command_line import SETUP_FAILED, build_parser
-from edge.errors import EdgeError, InputError
+from edge.errors import EdgeError, InputError, one_line
 
 if TYPE_CHECKING:
     from edge.listen import Kept
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except EdgeError as error:
-        print(f"respire-edge: {error}", file=sys.stderr)
+        print(f"respire-edge: {one_line(str(error))}", file=sys.stderr)
         _discard_unwritable_output()
         return SOME_NOT_SCORED if isinstance(error, InputError) else SETUP_FAILED
     except BrokenPipeError:

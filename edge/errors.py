@@ -61,3 +61,16 @@ class EngineError(SetupError):
 
 class OutputError(SetupError):
     """Results cannot be written where they were asked for."""
+
+
+def one_line(text: str) -> str:
+    """`text` with everything escaped that would end its line or that a terminal would obey, as file names may hold."""
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8, as Python names it (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from edge.errors import one_line
 from edge.labels import LABELS
 from edge.quality import Reason
 
@@ -24,7 +25,7 @@ REASON_WORDS = {
 
 def shown(text: object) -> str:
     """`text` as HTML. What acts instead of being seen (controls, line ends, directions, stray bytes) is written out."""
-    return html.escape("".join(map(_visible, str(text))), quote=True)
+    return html.escape(one_line(str(text)), quote=True)
 
 
 def clock(time_s: float, span_s: float) -> str:
@@ -81,11 +82,3 @@ def _amount(value: float, unit: str) -> str:
     if unit.split(" ")[0] == "share":
         return f"{100 * value:.3g} %{unit.removeprefix('share')}"
     return f"{value:.3g} {unit}".rstrip()
-
-
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8, as Python names it (PEP 383)
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
