@@ -94,6 +94,11 @@ def record_from_event(event: Event) -> dict[str, Any]:
     return {**record, **event.fields, "intended_use": INTENDED_USE}
 
 
+def line_from_record(record: Mapping[str, Any]) -> str:
+    """A JSON object as a line of JSON Lines, in ASCII."""
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
 class ResultWriter(Protocol):
     """Takes results and events one by one; each is on its way to the reader when `write` returns."""
 
@@ -121,7 +126,7 @@ class JsonLinesWriter:
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write the JSON object of any kind of record and flush it."""
         with failures_named(_name(self._stream)):
-            self._stream.write(json.dumps(record, allow_nan=False) + "\n")
+            self._stream.write(line_from_record(record))
             self._stream.flush()
 
 

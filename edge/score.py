@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -16,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.annotations import annotations_beside
 from edge.bundle import Bundle, find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.errors import InputError, OutputError, ProfileError, RecordingError, UsageError
@@ -25,10 +23,9 @@ from edge.profiles import Profile, load_profile, load_profiles, profile_from_icb
 from edge.report.report import check_report, write_report
 from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
-from edge.scoring.file_score import FileScore
 from edge.scoring.journal import Done, Journal, begin_journal, journal_path, resume_journal
 from edge.scoring.recording_list import list_recordings
-from edge.scoring.scored_file import StoppedScoring, Task, score_file
+from edge.scoring.scored_file import Scored, StoppedScoring, Task, score_file, signature_of
 from edge.scoring.summary import Tally, summary_lines
 from edge.stopping import StopRequest, stop_requests
 from edge.view.progress import Progress
@@ -109,57 +106,52 @@ class Written:
     journal: Journal | None
     tally: Tally
 
-    def add(self, task: Task, spool: Path, file_score: FileScore) -> None:
+    def add(self, scored: Scored) -> None:
         """Keep one more recording; nothing of it is lost when this returns."""
-        ends = self.output.add(spool)
+        with scored.records:
+            ends = self.output.add(scored.records)
         if self.journal is not None:
-            self.journal.add(Done(_signature(task), ends, file_score))
-        self.tally.add(file_score)
+            self.journal.add(Done(scored.signature, ends, scored.score))
+        self.tally.add(scored.score)
 
 
 def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: StopRequest) -> bool:
     """Score the tasks from number `first` on. Returns whether it came to the end."""
     progress = Progress(sys.stderr, len(work.tasks) - first)
-    with tempfile.TemporaryDirectory(prefix="respire-edge-") as spools:
-        todo = [(task, Path(spools, str(number))) for number, task in enumerate(work.tasks[first:])]
-
-        def begin(item: tuple[Task, Path]) -> FileScore:
-            return score_file(*item, stopping)
-
-        try:
-            with closing(_in_order(begin, todo, jobs)) as scored:
-                for (task, spool), file_score in zip(todo, scored, strict=True):
-                    progress.erase()
-                    written.add(task, spool, file_score)
-                    spool.unlink()
-                    progress.advance()
-                    if stopping():
-                        raise StoppedScoring
-        except StoppedScoring:
-            return False
-        finally:
-            progress.erase()
+    try:
+        with closing(_in_order(lambda task: score_file(task, stopping), work.tasks[first:], jobs)) as all_scored:
+            for scored in all_scored:
+                progress.erase()
+                written.add(scored)
+                progress.advance()
+                if stopping():
+                    raise StoppedScoring
+    except StoppedScoring:
+        return False
+    finally:
+        progress.erase()
     return True
 
 
-def _in_order(
-    work: Callable[[tuple[Task, Path]], FileScore], items: Iterable[tuple[Task, Path]], jobs: int
-) -> Generator[FileScore, None, None]:
-    """What comes of each item, in their order, `jobs` at a time. Closing it drops what has not begun.
+def _in_order(work: Callable[[Task], Scored], tasks: Iterable[Task], jobs: int) -> Generator[Scored, None, None]:
+    """What comes of each task, in their order, `jobs` at a time. Closing it drops what has not begun.
 
     Threads suffice: NumPy and the engine do their work outside the interpreter's lock.
     """
-    begun = deque[Future[FileScore]]()
+    begun = deque[Future[Scored]]()
     pool = ThreadPoolExecutor(jobs)
     try:
-        for item in items:
-            begun.append(pool.submit(work, item))
+        for task in tasks:
+            begun.append(pool.submit(work, task))
             if len(begun) >= AHEAD * jobs:
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+        for future in begun:
+            if not future.cancelled() and future.exception() is None:
+                future.result().records.close()
 
 
 def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRequest) -> int:
@@ -199,7 +191,7 @@ def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, li
         raise UsageError(f"{path}: a run was cut off here; add --resume to go on, or remove the journal to start anew")
     journal, done = resume_journal(path, asked)
     for task, each in zip(work.tasks, done, strict=False):
-        if _signature(task) != each.signature:
+        if signature_of(task) != each.signature:
             journal.close()
             raise UsageError(f"{task.file}: changed since it was scored; remove {path} to start anew")
     return journal, done
@@ -216,19 +208,6 @@ def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
         "report": options.report is not None,
         "recordings": hashlib.sha256(names).hexdigest(),
     }
-
-
-def _signature(task: Task) -> str:
-    """Of the files that a task reads: length and time of the last change."""
-    return " ".join(map(_file_signature, [task.file, annotations_beside(task.file)] if task.cycles else [task.file]))
-
-
-def _file_signature(path: Path) -> str:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return "absent"
-    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def _plan(options: ScoreOptions, opened: ExitStack) -> Work:

@@ -57,14 +57,14 @@ class CollectedOutput:
         if self._is_csv and ends is None:
             self._write(0, _csv_line(CSV_FIELDS))
 
-    def add(self, spool: Path) -> list[int]:
-        """Append the records in `spool`; how long each file is then, all of it on the disk. Raises OutputError."""
-        with spool.open("rb") as records:
-            if self._is_standard:
-                self._print(records)
-            for number in range(len(self._streams)):
-                records.seek(0)
-                self._append(number, records)
+    def add(self, records: IO[bytes]) -> list[int]:
+        """Append `records`, JSON Lines; how long each file is then, all of it on the disk. Raises OutputError."""
+        if self._is_standard:
+            records.seek(0)
+            self._print(records)
+        for number in range(len(self._streams)):
+            records.seek(0)
+            self._append(number, records)
         for stream, path in zip(self._streams, self._paths, strict=True):
             with failures_named(path):
                 stream.flush()

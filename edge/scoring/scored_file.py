@@ -1,23 +1,28 @@
-"""One recording through the pipeline, its records into a file of their own."""
+"""One recording through the pipeline, its records into a file of their own: results wait there for their turn."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from edge.annotated_cycles import results_from_cycles
 from edge.annotations import annotations_beside, check_within, read_annotations
 from edge.audio.block import AudioBlock
 from edge.audio.recording import RecordingSource
 from edge.breath_events import EventRules, TrackingState, finish_tracking, track
-from edge.errors import InputError
+from edge.errors import InputError, SetupError, one_line
 from edge.pipeline import Classifier, Pipeline
-from edge.private_file import open_private
-from edge.results import JsonLinesWriter, Result
+from edge.results import Result, failures_named, line_from_record, record_from_event, record_from_result
 from edge.scoring.file_score import FileScore, Verdict, error_record, file_record, verdict_of
+
+TEMPORARY = "a temporary file (in $TMPDIR, else /tmp)"
+
+Item = TypeVar("Item")
 
 
 class StoppedScoring(Exception):
@@ -38,47 +43,102 @@ class Task:
     """Why it cannot be scored, where that is known before it is opened."""
 
 
-def score_file(task: Task, spool: Path, stopping: Callable[[], bool]) -> FileScore:
-    """Write the records of a recording to `spool`, as JSON Lines, and count them.
+@dataclass(frozen=True)
+class Scored:
+    """What came of a task."""
 
-    A recording that cannot be scored to its end leaves one record that says why. Raises SetupError, and StoppedScoring
-    soon after `stopping` says so.
+    signature: str
+    """Of the files that it read, taken before."""
+    score: FileScore
+    records: IO[bytes]
+    """JSON Lines, in a file without a name, which is gone whatever ends this process. To be closed."""
+
+
+def score_file(task: Task, stopping: Callable[[], bool]) -> Scored:
+    """Score a recording. One that cannot be scored to its end leaves one record that says why, whatever is wrong.
+
+    Raises SetupError, and StoppedScoring soon after `stopping` says so.
     """
-    if task.classifier is None:
-        return _refused(task, spool, task.error or "")
+    signature = signature_of(task)
+    with failures_named(TEMPORARY):
+        records = tempfile.TemporaryFile()  # noqa: SIM115 - handed on open
     try:
-        with open_private(spool, "w", encoding="utf-8", newline="") as stream:
-            return _score(task, task.classifier, stream, stopping)
+        return Scored(signature, _score_or_refuse(task, records, stopping), records)
+    except BaseException:
+        with suppress(OSError):  # what could not be written has been told
+            records.close()
+        raise
+
+
+def signature_of(task: Task) -> str:
+    """Length and time of the last change of the files that a task reads."""
+    return " ".join(map(_file_signature, [task.file, annotations_beside(task.file)] if task.cycles else [task.file]))
+
+
+def _file_signature(path: Path) -> str:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return "absent"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _score_or_refuse(task: Task, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
+    if task.classifier is None:
+        return _refused(task, records, task.error or "")
+    try:
+        return _score(task, task.classifier, records, stopping)
     except InputError as error:
-        return _refused(task, spool, str(error))
-    except (OSError, MemoryError, RecursionError) as error:
-        return _refused(task, spool, f"{task.file}: cannot be read ({error or type(error).__name__}); copy it again")
+        return _refused(task, records, str(error))
+    except (SetupError, StoppedScoring):
+        raise
+    except MemoryError:
+        return _refused(task, records, f"{task.file}: needs more memory than there is; cut it")
+    except OSError as error:
+        return _refused(task, records, f"{task.file}: cannot be read ({error.strerror or error}); copy it again")
+    except Exception as error:  # noqa: BLE001 - a fault that one recording brings to light costs no other its results
+        what = f"{type(error).__name__}: {error}"
+        return _refused(task, records, f"{task.file}: cannot be scored ({what}); please report it")
 
 
-def _refused(task: Task, spool: Path, error: str) -> FileScore:
-    with open_private(spool, "w", encoding="utf-8", newline="") as stream:
-        JsonLinesWriter(stream).write_record(error_record(str(task.file), error))
-    return FileScore(error=error)
+def _refused(task: Task, records: IO[bytes], error: str) -> FileScore:
+    records.seek(0)
+    records.truncate()
+    _write(records, error_record(str(task.file), one_line(error)))
+    _flush(records)
+    return FileScore(error=one_line(error))
 
 
-def _score(task: Task, classifier: Classifier, stream: IO[str], stopping: Callable[[], bool]) -> FileScore:
-    writer, verdicts, heard = JsonLinesWriter(stream), Counter[Verdict](), TrackingState()
+def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
+    verdicts, heard = Counter[Verdict](), TrackingState()
     events, rules = [], EventRules()
     with RecordingSource(task.file) as source:
         blocks = _until_stopped(source.blocks(), stopping)
-        for result in (_cycles if task.cycles else _windows)(task, classifier, source, blocks):
-            writer.write(replace(result, latency_ms=None))
+        results = (_cycles if task.cycles else _windows)(task, classifier, source, blocks)
+        for result in _until_stopped(results, stopping):
+            _write(records, record_from_result(replace(result, latency_ms=None)))
             verdicts[verdict_of(result)] += 1
             if not task.cycles:
                 ended, heard = track(result, heard, rules)
                 events += ended
         events += finish_tracking(heard, rules)
         for event in events:
-            writer.write_event(event)
+            _write(records, record_from_event(event))
         score = FileScore(source.duration_s, verdicts, len(events))
     what = "cycles" if task.cycles else "windows"
-    writer.write_record(file_record(str(task.file), classifier.profile.name, classifier.bundle.model_id, what, score))
+    _write(records, file_record(str(task.file), classifier.profile.name, classifier.bundle.model_id, what, score))
+    _flush(records)
     return score
+
+
+def _write(records: IO[bytes], record: Mapping[str, Any]) -> None:
+    with failures_named(TEMPORARY):
+        records.write(line_from_record(record).encode("ascii"))
+
+
+def _flush(records: IO[bytes]) -> None:
+    with failures_named(TEMPORARY):
+        records.flush()
 
 
 def _windows(
@@ -99,8 +159,8 @@ def _cycles(
     yield from results_from_cycles(classifier, source.name, source.sample_rate_hz, blocks, cycles)
 
 
-def _until_stopped(blocks: Iterable[AudioBlock], stopping: Callable[[], bool]) -> Iterator[AudioBlock]:
-    for block in blocks:
+def _until_stopped(items: Iterable[Item], stopping: Callable[[], bool]) -> Iterator[Item]:
+    for item in items:
         if stopping():
             raise StoppedScoring
-        yield block
+        yield item
