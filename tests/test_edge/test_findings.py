@@ -53,6 +53,13 @@ def test_a_refused_stretch_keeps_its_reasons_and_what_was_furthest_off() -> None
     assert (found.refused, found.reasons["silence"]) == (2, 2)
 
 
+def test_reasons_are_counted_in_their_order_so_that_a_report_is_the_same_each_time() -> None:
+    names = ["silence", "clipping", "speech", "band", "knock", "hum", "dc", "gap"]
+    several = {"ok": False, "reasons": [SILENCE | {"name": name} for name in [*names, "band"]]}
+    found = findings_of(result(0, 7, None, quality=several))
+    assert list(found.reasons.items()) == [(name, 1) for name in names]
+
+
 def test_stretches_without_a_label_for_different_reasons_are_drawn_as_one() -> None:
     clipped = {"ok": False, "reasons": [SILENCE | {"name": "clipping"}]}
     found = findings_of(result(0, 7, None), result(3.5, 10.5, None, quality=clipped), result(50, 57, None))
