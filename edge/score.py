@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.bundle import Bundle, find_bundle, load_bundle, maybe_other_model_note
+from edge.checksums import MANIFEST_NAME
 from edge.engine.engine import open_engine
 from edge.errors import InputError, OutputError, ProfileError, RecordingError, UsageError
 from edge.pipeline import Classifier, slider_from_hop
@@ -202,11 +203,20 @@ def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
     names = "\n".join(f"{task.file}" for task in work.tasks).encode("utf-8", "surrogateescape")
     return {
         "device": options.device,
-        "models": {name: f"{each.bundle.model_id} on {each.engine.name}" for name, each in work.classifiers.items()},
+        "models": {name: _asked_of_model(classifier) for name, classifier in work.classifiers.items()},
         "cycles": options.cycles,
         "hop": options.hop_s,
         "report": options.report is not None,
         "recordings": hashlib.sha256(names).hexdigest(),
+    }
+
+
+def _asked_of_model(classifier: Classifier) -> dict[str, Any]:
+    manifest = (classifier.bundle.folder / MANIFEST_NAME).read_bytes()  # names every other file by its checksum
+    return {
+        "manifest": hashlib.sha256(manifest).hexdigest(),
+        "engine": classifier.engine.name,
+        "limits": asdict(classifier.profile.quality),
     }
 
 

@@ -7,6 +7,7 @@ the summary needs of it. A journal that lies beside an output means that the out
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,33 +71,54 @@ class Journal:
 
 
 def begin_journal(path: Path, asked: Mapping[str, Any]) -> Journal:
-    """A new journal. Raises OutputError."""
-    try:
-        journal = Journal(path, open_private(path, "wb"))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    journal._append({"schema": SCHEMA, "asked": asked})
-    return journal
+    """A new journal. Raises OutputError, and UsageError where another run writes it."""
+    return _begin(path, _open(path), asked)
 
 
 def resume_journal(path: Path, asked: Mapping[str, Any]) -> tuple[Journal, list[Done]]:
     """A journal that a run left behind, cut after its last whole line, and what is done.
 
-    Raises UsageError where that run was asked for something else, OutputError where the journal cannot be read.
+    Raises UsageError where that run was asked for something else or still goes on, OutputError where the journal cannot
+    be read.
     """
+    stream = _open(path)
     try:
-        content = path.read_bytes()
-        lines = list(_whole_lines(content))
+        stream.seek(0)
+        lines = list(_whole_lines(stream.read()))
         if not lines:
-            return begin_journal(path, asked), []
+            return _begin(path, stream, asked), []
         _check_asked(path, json.loads(lines[0][9:]), asked)
-        done = [_done(json.loads(line[9:])) for line in lines[1:]]
-        stream = open_private(path, "r+b")
         stream.truncate(sum(map(len, lines)))
-        stream.seek(0, os.SEEK_END)
+        return Journal(path, stream), [_done(json.loads(line[9:])) for line in lines[1:]]
     except OSError as error:
+        stream.close()
         raise OutputError(f"{path}: cannot be read ({error.strerror}); remove it to start anew") from error
-    return Journal(path, stream), done
+    except UsageError:
+        stream.close()
+        raise
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The file, whose every write goes to its end, held against any other run."""
+    try:
+        stream = open_private(path, "a+b")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        raise UsageError(f"{path}: another run writes it; wait for its end, or name another --output") from None
+    except OSError:  # some network's file systems have no locks; whoever uses one sees to it alone
+        pass
+    return stream
+
+
+def _begin(path: Path, stream: IO[bytes], asked: Mapping[str, Any]) -> Journal:
+    journal = Journal(path, stream)
+    stream.truncate(0)
+    journal._append({"schema": SCHEMA, "asked": asked})
+    return journal
 
 
 def _line(record: Mapping[str, Any]) -> bytes:

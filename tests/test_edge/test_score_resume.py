@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import edge
 from edge.errors import UsageError
 from edge.scoring.file_score import FileScore
 from edge.scoring.journal import Done, begin_journal, journal_path, resume_journal
@@ -28,6 +29,7 @@ RunCommand = Callable[..., Any]
 StartCommand = Callable[..., "subprocess.Popen[str]"]
 WriteSound = Callable[..., Path]
 
+PROFILES = Path(edge.__file__).parent / "profiles"
 RECORDINGS = 10
 KILLS = 3
 """Of each format; `python -m benchmarks.kills` does a hundred."""
@@ -189,6 +191,37 @@ def test_another_run_than_the_journals_is_named(tmp_path: Path) -> None:
     begin_journal(path, {"device": "auto", "hop": None}).close()
     with pytest.raises(UsageError, match=r"asked otherwise \(hop\)"):
         resume_journal(path, {"device": "auto", "hop": 1.0})
+
+
+def test_two_runs_never_write_one_output(
+    start_command: StartCommand, run_command: RunCommand, recordings: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    arguments = ["score", recordings, "--device", "auto", "--hop", "0.01", "--output", output, "--resume"]
+    running = start_command(*arguments)
+    while not journal_lines(output):
+        assert running.poll() is None
+        time.sleep(0.01)
+    before = output.read_bytes()
+    ran = run_command(*arguments)
+    still_running = running.poll() is None
+    running.kill()
+    running.communicate()
+    assert (ran.code, still_running, output.read_bytes()[: len(before)]) == (2, True, before)
+    assert ran.err.splitlines()[-1].endswith("another run writes it; wait for its end, or name another --output")
+
+
+def test_limits_that_changed_meanwhile_are_not_gone_on_with(
+    run_command: RunCommand, recordings: Path, half_done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = json.loads((PROFILES / "meditron.json").read_text())
+    profile["quality"]["clipped_share"]["value"] /= 2
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "meditron.json").write_text(json.dumps(profile))
+    monkeypatch.setenv("RESPIRE_EDGE_PROFILES", str(tmp_path / "profiles"))
+    ran = run_command("score", recordings, "--device", "auto", "--output", half_done, "--resume")
+    assert ran.code == 2
+    assert "asked otherwise (models)" in ran.err
 
 
 def test_to_go_on_there_must_be_a_file(run_command: RunCommand, recordings: Path) -> None:
