@@ -139,7 +139,7 @@ class Findings:
         self.sound_s = max(self.sound_s, float(result["end_s"]))
         stretch = _stretch_from_result(result)
         if stretch.label is None:
-            self.reasons.update(dict.fromkeys(reason.name for reason in stretch.reasons))
+            self.reasons.update(dict.fromkeys((reason.name for reason in stretch.reasons), 1))
         else:
             self.labels[stretch.label] += 1
             peak = max(float(result["probabilities"][label]) for label in ABNORMAL)
