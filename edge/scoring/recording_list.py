@@ -19,19 +19,21 @@ Unlisted: TypeAlias = tuple[Path, InputError]
 def list_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Unlisted]]:
     """The files to score, each once, those of a folder sorted; and each folder without any, or that cannot be read.
 
-    A folder's WAV and FLAC files are taken, those of its subfolders too, hidden ones not. A named file is taken
-    whatever its name is.
+    A folder's WAV and FLAC files are taken, those of its subfolders too, hidden ones and folders that are links not: a
+    link may lead back, or to all of the disk. A named file is taken whatever its name is. Of several names of one file,
+    whether links or ways to it, the first is taken.
     """
-    files: dict[Path, None] = {}
+    files: dict[str, Path] = {}
     errors: list[Unlisted] = []
     for path in paths:
         before = len(errors)
         found = list(_recordings_in(path, errors)) if _is_folder(path) else [path]
-        files.update(dict.fromkeys(found))
+        for file in found:
+            files.setdefault(os.path.realpath(file), file)
         if not found and len(errors) == before:
             error = f"{path}: holds no {' or '.join(SUFFIXES)} file; name a folder with recordings"
             errors.append((path, RecordingError(error)))
-    return list(files), errors
+    return list(files.values()), errors
 
 
 def _is_folder(path: Path) -> bool:

@@ -171,6 +171,14 @@ def test_each_file_is_scored_once_and_an_empty_folder_is_named(tmp_path: Path, f
     ]
 
 
+def test_a_file_under_several_names_is_scored_under_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "twin_Litt3200.wav").symlink_to("102_1b1_Ar_sc_Litt3200.wav")
+    (folder / "round").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    both = [Path("102_1b1_Ar_sc_Litt3200.wav"), Path("sub/101_1b1_Al_sc_Meditron.flac")]
+    assert list_recordings([Path(), folder, folder / "sub" / ".."]) == (both, [])
+
+
 def test_a_terminal_sees_a_progress_bar(folder: Path, models_folder: Path, tmp_path: Path) -> None:
     main_end, terminal = pty.openpty()
     ran = subprocess.run(
