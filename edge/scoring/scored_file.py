@@ -112,7 +112,7 @@ def _refused(task: Task, records: IO[bytes], error: str) -> FileScore:
 def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
     verdicts, heard = Counter[Verdict](), TrackingState()
     events, rules = [], EventRules()
-    with RecordingSource(task.file) as source:
+    with RecordingSource(task.file, check_end=False) as source:
         blocks = _until_stopped(source.blocks(), stopping)
         results = (_cycles if task.cycles else _windows)(task, classifier, source, blocks)
         for result in _until_stopped(results, stopping):

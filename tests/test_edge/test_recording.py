@@ -71,6 +71,14 @@ def test_any_rate_from_4_to_48_khz_is_read_as_it_is(rate_hz: int, tmp_path: Path
     assert read_recording(tmp_path / "sound.wav").sample_rate_hz == rate_hz
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_every_sixteen_bit_sample_is_the_number_that_libsndfile_makes_of_it(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"all.{suffix}"
+    soundfile.write(path, np.arange(-(1 << 15), 1 << 15).astype(np.int16), 8000)
+    expected, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(read_recording(path).samples, expected)
+
+
 def test_a_recording_of_one_sample_is_read(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "sound.flac", np.array([0.5]), RATE_HZ)
     np.testing.assert_array_equal(read_recording(tmp_path / "sound.flac").samples, [0.5])

@@ -68,6 +68,18 @@ def test_annotations_that_never_end_are_not_waited_for(run_command: RunCommand, 
     assert refused(ran) == [f"{twin.with_suffix('.txt')}: not a file; it must hold lines 'start end crackle wheeze'"]
 
 
+def test_half_a_recording_leaves_no_results(
+    run_command: RunCommand, write_sound: WriteSound, breathing: Breathing
+) -> None:
+    path = write_sound("half.flac", breathing(60.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    ran = run_command("score", path, "--device", "meditron")
+    assert (ran.code, ran.results, ran.events) == (1, [], [])
+    (line,) = refused(ran)
+    assert line.startswith(f"{path}: ")
+    assert line.endswith("; copy it again")
+
+
 def test_a_name_with_a_line_end_costs_one_line_that_no_terminal_obeys(run_command: RunCommand, good: Path) -> None:
     bad = good.with_name("two\nlines\x1b[31m.wav")
     bad.write_bytes(b"no sound")
