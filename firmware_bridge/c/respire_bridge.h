@@ -109,7 +109,7 @@ typedef struct {
     uint16_t seq;
     uint32_t sample_index;  /* of RESULT: the sample after its window */
     const uint8_t *payload; /* in the receiver's buffer, until its next byte */
-    uint16_t payload_bytes;
+    size_t payload_bytes;
 } rb_frame_t;
 
 /*
@@ -358,12 +358,9 @@ static RB_SHARED size_t rb_end(rb_encoder_t *e)
     }
     e->seq++;
     e->delimit_first = false;
+    e->lost_before = e->lost_before && (e->type != RB_AUDIO);
     if (length == 0u) {
         rb_unsent(e);
-    } else if (e->type == RB_AUDIO) {
-        e->lost_before = false;
-    } else {
-        /* sound that was lost is told of by the next AUDIO */
     }
     return length;
 }
@@ -547,7 +544,7 @@ static inline void rb_read_header(const rb_receiver_t *r, rb_frame_t *frame)
     frame->seq = (uint16_t)rb_number(&body[2], 2u);
     frame->sample_index = rb_number(&body[4], 4u);
     frame->payload = &body[RB_HEADER_BYTES];
-    frame->payload_bytes = (uint16_t)(r->body.used - RB_BODY_BYTES(0u));
+    frame->payload_bytes = r->body.used - RB_BODY_BYTES(0u);
 }
 
 /* A delimiter has come. */
