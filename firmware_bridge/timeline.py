@@ -1,0 +1,226 @@
+"""Samples in their places: gaps marked, duplicates dropped, restarts and wrapping counters unrolled into one stream.
+
+The stream counts every sample since its first, those that never arrived too. A device's sample_index says where its
+samples belong while it counts on; where it begins anew, or leaps by more than can have passed, the host's clock says
+how long the gap was. Sound comes out with the frame that brings it; only behind a gap, and only where frames may
+overtake each other, it waits for one more frame, or for `MAX_HELD_S`.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.clocks import RateEstimate, RateMeter, signed
+from firmware_bridge.gaps import MAX_BRIDGED_S, bridge
+
+Float32 = NDArray[np.float32]
+
+MAX_LEAP_S = 2.0
+"""What sound may have been held up by on the way; an index that leaps further ahead of the host's clock is no gap."""
+MAX_LATE_FRAMES = 64
+"""What comes after a gap was told is late; a frame further back by its seq belongs to another count."""
+MAX_HELD_S = 0.05
+"""A device that stops behind a gap does not take its last frame along."""
+LATENESS_S = 0.5
+"""Left open while a device is away: what comes next may have been recorded well before it arrives."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What an AUDIO frame brings."""
+
+    sample_index: int
+    """32 bits, wrapping."""
+    seq: int
+    """16 bits, wrapping."""
+    samples: Float32
+    """float32 [n, channels]."""
+    flags: int = 0
+    """As `AudioFlag`."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The stream's next samples; `start_sample - lost_before` is where the chunk before it ended."""
+
+    start_sample: int
+    """Number in the stream of the first of `samples`."""
+    samples: Float32
+    """float32 [n, channels]; n may be 0."""
+    bridged: int = 0
+    """So many of the first samples never arrived; a straight line stands for them."""
+    lost_before: int = 0
+    """So many samples before these never arrived, and nothing stands for them."""
+    flags: int = 0
+    """As `AudioFlag`."""
+
+    @property
+    def end_sample(self) -> int:
+        """Number in the stream of the sample after these."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass
+class TimelineCounters:
+    """What became of frames of sound, and what never came."""
+
+    duplicates: int = 0
+    """Frames that were there already."""
+    late: int = 0
+    """Frames that came after their gap had been told."""
+    reordered: int = 0
+    """Frames that were overtaken and put back in their place."""
+    bridged_samples: int = 0
+    lost_samples: int = 0
+    """Not bridged."""
+    gaps: int = 0
+    """Bridged or not; restarts are none."""
+    restarts: int = 0
+    """How often the count began anew after the first time."""
+
+
+@dataclass(order=True)
+class _Held:
+    start: int
+    arrived_s: float
+    sound: Sound = field(compare=False)
+
+
+class Timeline:
+    """One device's stream, from its first sample on, however often it starts anew."""
+
+    def __init__(self, sample_rate_hz: float, reorder_frames: int = 0) -> None:
+        """`reorder_frames`: how many frames may wait for one that they overtook; 0 where none can."""
+        self.position = 0
+        """Where the next chunk begins, what it loses included."""
+        self.counters = TimelineCounters()
+        self._rate_hz = sample_rate_hz
+        self._reorder_frames = reorder_frames
+        self._held: list[_Held] = []
+        self._last: Float32 | None = None
+        self._seqs = deque([0], maxlen=MAX_LATE_FRAMES)
+        self._offset = 0
+        """Number in the stream of the sample that the device counts as 0."""
+        self._run_start = 0
+        self._end_s: float | None = None
+        """When the stream reached its position by the host's clock, held frames included; None before any sound."""
+        self._anew = True
+        self._meter = RateMeter(sample_rate_hz)
+
+    def place(self, sound: Sound, now_s: float) -> list[Chunk]:
+        """The chunks that a frame completes, which arrived at `now_s`."""
+        if self._is_restart(sound, now_s):
+            chunks = [*self.release(), self._restart(sound, now_s)]
+        else:
+            self._hold(sound, now_s)
+            chunks = self._due(self._reorder_frames)
+        return chunks
+
+    def overdue(self, now_s: float) -> list[Chunk]:
+        """What was held for `MAX_HELD_S`."""
+        return self.release() if self._held and now_s - self._held[0].arrived_s >= MAX_HELD_S else []
+
+    def release(self) -> list[Chunk]:
+        """Everything that was held."""
+        return self._due(0)
+
+    def begin(self) -> None:
+        """The device counts from 0 again, with the next frame or one of the next."""
+        self._anew = True
+
+    def pass_time(self, now_s: float) -> list[Chunk]:
+        """What is certainly lost by `now_s` while a device is away; what comes next is a restart. At most one chunk."""
+        self._anew = True
+        chunks = self.release()
+        missing = 0 if self._end_s is None else int((now_s - self._end_s - LATENESS_S) * self._rate_hz)
+        if missing > 0 and self._last is not None and self._end_s is not None:
+            self._end_s += missing / self._rate_hz
+            chunks.append(self._chunk(self._last[:0], lost=missing))
+        return chunks
+
+    def maybe_index(self, sample: int) -> int | None:
+        """What the device counts as a sample of the stream, 32 bits; None where that was before it began anew."""
+        return (sample - self._offset) % (1 << 32) if sample >= self._run_start else None
+
+    def maybe_rate(self) -> RateEstimate | None:
+        """The device's rate by the host's clock since it began to count, once that is known."""
+        return self._meter.maybe_estimate()
+
+    def _is_restart(self, sound: Sound, now_s: float) -> bool:
+        if self._anew or self._end_s is None:
+            return True
+        ahead_s = self._ahead(sound) / self._rate_hz
+        if ahead_s >= 0:
+            return ahead_s > now_s - self._end_s + MAX_LEAP_S
+        behind_frames = -signed(sound.seq - self._seqs[-1], 16)
+        return not (0 <= behind_frames <= MAX_LATE_FRAMES and -ahead_s <= MAX_LEAP_S)
+
+    def _ahead(self, sound: Sound) -> int:
+        """How many samples before these have not come out."""
+        return signed(sound.sample_index - (self.position - self._offset), 32)
+
+    def _restart(self, sound: Sound, now_s: float) -> Chunk:
+        """The first frame of a count, behind a gap as long as the host's clock says; at least one sample, as a mark."""
+        lost = 0
+        if self._end_s is not None:
+            lost = max(round((now_s - self._end_s) * self._rate_hz) - len(sound.samples), 1)
+            self.counters.restarts += 1
+        self._anew = False
+        self._run_start = self.position + lost
+        self._offset = self._run_start - sound.sample_index
+        self._meter = RateMeter(self._rate_hz)
+        self._seqs.append(sound.seq)
+        self._note_arrival(self._run_start + len(sound.samples), now_s)
+        return self._chunk(sound.samples, lost=lost, flags=sound.flags)
+
+    def _hold(self, sound: Sound, now_s: float) -> None:
+        held = _Held(self.position + self._ahead(sound), now_s, sound)
+        if held.start < self.position:
+            self.counters.duplicates += sound.seq in self._seqs
+            self.counters.late += sound.seq not in self._seqs
+        elif any(other.start == held.start for other in self._held):
+            self.counters.duplicates += 1
+        else:
+            insort(self._held, held)
+            self._seqs.append(sound.seq)
+            if self._held[-1] is held:
+                self._note_arrival(held.start + len(sound.samples), now_s)
+            else:
+                self.counters.reordered += 1
+
+    def _note_arrival(self, end: int, now_s: float) -> None:
+        self._end_s = now_s
+        self._meter.add(end, now_s)
+
+    def _due(self, may_wait: int) -> list[Chunk]:
+        """What follows without a gap, and what more than `may_wait` frames would wait behind."""
+        chunks = []
+        while self._held and (self._held[0].start <= self.position or len(self._held) > may_wait):
+            held = self._held.pop(0)
+            if held.start >= self.position:
+                chunks.append(self._behind_gap(held.sound, held.start - self.position))
+            else:  # its first samples were in another frame
+                self.counters.duplicates += 1
+        return chunks
+
+    def _behind_gap(self, sound: Sound, missing: int) -> Chunk:
+        self.counters.gaps += missing > 0
+        if missing > MAX_BRIDGED_S * self._rate_hz or self._last is None or not len(sound.samples):
+            return self._chunk(sound.samples, lost=missing, flags=sound.flags)
+        self.counters.bridged_samples += missing
+        samples = sound.samples
+        if missing:
+            samples = np.concatenate([bridge(self._last[0], samples[0], missing), samples])
+        return self._chunk(samples, bridged=missing, flags=sound.flags)
+
+    def _chunk(self, samples: Float32, *, bridged: int = 0, lost: int = 0, flags: int = 0) -> Chunk:
+        chunk = Chunk(self.position + lost, samples, bridged, lost, flags)
+        self.counters.lost_samples += lost
+        self.position = chunk.end_sample
+        self._last = samples[-1:] if len(samples) else self._last
+        return chunk
