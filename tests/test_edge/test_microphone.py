@@ -102,13 +102,14 @@ def test_what_a_slow_consumer_misses_is_counted_and_told(sound_input: SoundServe
         passed_s = time.monotonic() - begin_s
     samples = sum(block.samples.size + block.lost_samples for block in heard)
     assert samples / source.sample_rate_hz == pytest.approx(passed_s, abs=0.5)
-    (lost,) = [event for block in heard for event in block.events]
-    assert lost.name == "sound-lost"
-    assert lost.fields["cause"] == "queue-full"
+    told = [event for block in heard for event in block.events]
+    assert {event.name for event in told} == {"sound-lost"}
+    # On a busy machine the sound server may lose some, too.
+    (lost,) = [event for event in told if event.fields["cause"] == "queue-full"]
     # Half a second waits in the queue, somewhat less in the pipe; only what came in the meantime is missing.
     assert 0.5 <= lost.end_s - lost.start_s <= 2.1
-    (first,) = [block for block in heard if block.lost_samples]
-    assert first.lost_samples == round((lost.end_s - lost.start_s) * source.sample_rate_hz)
+    missing = sum(block.lost_samples for block in heard)
+    assert missing >= round((lost.end_s - lost.start_s) * source.sample_rate_hz)
 
 
 def test_a_program_that_was_paused_goes_on_where_it_was(sound_server: SoundServer) -> None:
