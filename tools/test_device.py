@@ -1,23 +1,29 @@
 """Run the device-side tests on each Python from 3.10 to 3.12 found here, with the device's needs alone.
 
 A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. As many
-at a time as there are cores: each is one process that often waits. Standard library only.
+at a time as there are cores, but what listens in real time by itself. Standard library only.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSIONS = ("3.10", "3.11", "3.12")
 TESTS = ("tests/test_edge", "tests/test_firmware_bridge", "tests/test_architecture")
+LISTENING = ("tests/test_edge/test_microphone.py", "tests/test_edge/test_listen.py")
+"""A sound server that gets no processor loses sound, for which no capture can be blamed."""
 
 
 def main() -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = dict(zip(VERSIONS, pool.map(outcome_on, VERSIONS), strict=False))  # strict is new in Python 3.10
+    for version in VERSIONS:
+        if outcomes[version] == "passed":
+            outcomes[version] = tested(version, LISTENING)
     for version, outcome in outcomes.items():
         print(f"device side on Python {version}: {outcome}")
     if set(outcomes.values()) == {"not on this machine"}:
@@ -29,12 +35,19 @@ def outcome_on(version: str) -> str:
     python = maybe_python(version)
     if python is None:
         return "not on this machine"
-    folder = REPOSITORY / f".venv-device-test-{version}"
-    if not runs(f"environment for Python {version}", [python, "tools/environment.py", "device-test", str(folder)]):
+    environment = [python, "tools/environment.py", "device-test", str(folder_of(version))]
+    if not runs(f"environment for Python {version}", environment):
         return "FAILED"
-    folders = [test for test in TESTS if (REPOSITORY / test).is_dir()]
-    command = [str(folder / "bin" / "python"), "-m", "pytest", "--quiet", *folders]
+    return tested(version, [*TESTS, *(f"--ignore={test}" for test in LISTENING)])
+
+
+def tested(version: str, arguments: Sequence[str]) -> str:
+    command = [str(folder_of(version) / "bin" / "python"), "-m", "pytest", "--quiet", *arguments]
     return "passed" if runs(f"tests on Python {version}", command) else "FAILED"
+
+
+def folder_of(version: str) -> Path:
+    return REPOSITORY / f".venv-device-test-{version}"
 
 
 def runs(what: str, command: list[str]) -> bool:
