@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from binascii import crc_hqx
 from dataclasses import dataclass, field
+from itertools import chain
 
 MAJOR_VERSION = 1
 MAGIC = 0xA0
@@ -23,6 +24,7 @@ MAX_BODY_BYTES = MIN_BODY_BYTES + MAX_PAYLOAD_BYTES
 MAX_COBS_RUN = 254
 MAX_STUFFED_BYTES = MAX_BODY_BYTES + -(-MAX_BODY_BYTES // MAX_COBS_RUN)
 """A body as COBS writes it, without its delimiter."""
+PORTION_BYTES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class FrameCounters:
     short: int = 0
     """Pieces too short for a header and a CRC, such as a line of text."""
     oversize: int = 0
-    """Pieces longer than any frame."""
+    """Pieces, or bodies, longer than any frame's."""
     crc_errors: int = 0
     foreign_versions: int = 0
     """Whole frames of another major version or of another protocol."""
@@ -122,10 +124,21 @@ class FrameDecoder:
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete."""
         self.counters.bytes += len(data)
-        *ended, rest = data.split(DELIMITER)
-        frames = [frame for piece in ended if (frame := self._maybe_frame(piece)) is not None]
-        self._hold(rest)
+        frames = []
+        # A portion at a time: splitting megabytes of delimiters at once would make as many millions of pieces.
+        for start in range(0, len(data), PORTION_BYTES):
+            *ended, rest = data[start : start + PORTION_BYTES].split(DELIMITER)
+            # The first may end what is held; of the others, empty ones are nothing but delimiters in a row.
+            for piece in chain(ended[:1], filter(None, ended[1:])):
+                if (frame := self._maybe_frame(piece)) is not None:
+                    frames.append(frame)
+            self._hold(rest)
         return frames
+
+    def reset(self) -> None:
+        """Another stream begins: what is held of the one before is dropped. The counters go on."""
+        self._held.clear()
+        self._oversize = False
 
     def _maybe_frame(self, last_part: bytes) -> Frame | None:
         """The frame whose last part, before a delimiter, has arrived."""
@@ -151,6 +164,8 @@ class FrameDecoder:
             self.counters.cobs_errors += 1
         elif len(body) < MIN_BODY_BYTES:
             self.counters.short += 1
+        elif len(body) > MAX_BODY_BYTES:
+            self.counters.oversize += 1
         elif crc_hqx(body[: -CRC.size], CRC_START) != CRC.unpack(body[-CRC.size :])[0]:
             self.counters.crc_errors += 1
         elif body[0] != MAGIC | MAJOR_VERSION:
