@@ -180,6 +180,10 @@ class _Written:
     decode: Callable[[bytes], Int32 | None]
     encode: Callable[[Int32], bytes]
 
+    def takes(self, channels: int) -> bool:
+        """Whether it can hold so many."""
+        return self.payload_bytes(0, channels) >= 0
+
 
 CODECS: Mapping[int, _Written] = {
     Codec.PCM16: _Written(FULL_SCALE_16, lambda n, c: 2 * n * c, _decode_pcm16, _encode_pcm16),

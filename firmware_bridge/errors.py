@@ -11,3 +11,7 @@ class TransportError(BridgeError):
 
 class ProtocolError(BridgeError):
     """The device cannot be understood: another major version, or sound before it has said what it sends."""
+
+
+class SoundChangedError(ProtocolError):
+    """The device sends at another rate than before, which what was built for the first cannot take."""

@@ -40,6 +40,7 @@ class Trigger(Enum):
     REPEAT_DUE = "a second has passed since HELLO, START or PING"
     NO_AUDIO = "two seconds without sound, though frames came"
     SILENCE = "two seconds without a frame"
+    LOST = "the transport failed"
     CLOSE = "the host ends"
 
 
@@ -67,6 +68,7 @@ TABLE: Mapping[tuple[Phase, Trigger], Row] = {
     (Phase.GREETING, Trigger.FOREIGN): (Phase.REFUSED, (Action.REFUSE, Action.CLOSE_TRANSPORT)),
     (Phase.GREETING, Trigger.REPEAT_DUE): (Phase.GREETING, (Action.SAY_HELLO,)),
     (Phase.GREETING, Trigger.SILENCE): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
+    (Phase.GREETING, Trigger.LOST): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
     (Phase.GREETING, Trigger.CLOSE): (Phase.CLOSED, (Action.SAY_STOP, Action.CLOSE_TRANSPORT)),
     (Phase.STARTING, Trigger.NEW_BOOT): (Phase.STARTING, (Action.TELL_RESTART, Action.SAY_START)),
     (Phase.STARTING, Trigger.NEWER_MINOR): (Phase.STARTING, (Action.WARN_NEWER,)),
@@ -74,6 +76,7 @@ TABLE: Mapping[tuple[Phase, Trigger], Row] = {
     (Phase.STARTING, Trigger.AUDIO): (Phase.STREAMING, (Action.TAKE_SOUND,)),
     (Phase.STARTING, Trigger.REPEAT_DUE): (Phase.STARTING, (Action.SAY_START, Action.SAY_PING)),
     (Phase.STARTING, Trigger.SILENCE): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
+    (Phase.STARTING, Trigger.LOST): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
     (Phase.STARTING, Trigger.CLOSE): (Phase.CLOSED, (Action.SAY_STOP, Action.CLOSE_TRANSPORT)),
     (Phase.STREAMING, Trigger.NEW_BOOT): (Phase.STARTING, (Action.TELL_RESTART, Action.SAY_START)),
     (Phase.STREAMING, Trigger.NEWER_MINOR): (Phase.STREAMING, (Action.WARN_NEWER,)),
@@ -82,6 +85,7 @@ TABLE: Mapping[tuple[Phase, Trigger], Row] = {
     (Phase.STREAMING, Trigger.REPEAT_DUE): (Phase.STREAMING, (Action.SAY_PING,)),
     (Phase.STREAMING, Trigger.NO_AUDIO): (Phase.STARTING, (Action.SAY_START,)),
     (Phase.STREAMING, Trigger.SILENCE): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
+    (Phase.STREAMING, Trigger.LOST): (Phase.CLOSED, (Action.CLOSE_TRANSPORT,)),
     (Phase.STREAMING, Trigger.CLOSE): (Phase.CLOSED, (Action.SAY_STOP, Action.CLOSE_TRANSPORT)),
 }
 

@@ -129,6 +129,11 @@ class Timeline:
         """Everything that was held."""
         return self._due(0)
 
+    @property
+    def waits(self) -> bool:
+        """Something is held for a frame that it may have overtaken."""
+        return bool(self._held)
+
     def begin(self) -> None:
         """The device counts from 0 again, with the next frame or one of the next."""
         self._anew = True

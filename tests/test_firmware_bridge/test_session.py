@@ -22,6 +22,7 @@ greeting  UNUSABLE    refused   REFUSE CLOSE_TRANSPORT
 greeting  FOREIGN     refused   REFUSE CLOSE_TRANSPORT
 greeting  REPEAT_DUE  greeting  SAY_HELLO
 greeting  SILENCE     closed    CLOSE_TRANSPORT
+greeting  LOST        closed    CLOSE_TRANSPORT
 greeting  CLOSE       closed    SAY_STOP CLOSE_TRANSPORT
 starting  NEW_BOOT    starting  TELL_RESTART SAY_START
 starting  NEWER_MINOR starting  WARN_NEWER
@@ -29,6 +30,7 @@ starting  UNUSABLE    refused   REFUSE CLOSE_TRANSPORT
 starting  AUDIO       streaming TAKE_SOUND
 starting  REPEAT_DUE  starting  SAY_START SAY_PING
 starting  SILENCE     closed    CLOSE_TRANSPORT
+starting  LOST        closed    CLOSE_TRANSPORT
 starting  CLOSE       closed    SAY_STOP CLOSE_TRANSPORT
 streaming NEW_BOOT    starting  TELL_RESTART SAY_START
 streaming NEWER_MINOR streaming WARN_NEWER
@@ -37,6 +39,7 @@ streaming AUDIO       streaming TAKE_SOUND
 streaming REPEAT_DUE  streaming SAY_PING
 streaming NO_AUDIO    starting  SAY_START
 streaming SILENCE     closed    CLOSE_TRANSPORT
+streaming LOST        closed    CLOSE_TRANSPORT
 streaming CLOSE       closed    SAY_STOP CLOSE_TRANSPORT
 """
 ROWS = [line.split() for line in EXPECTED.strip().splitlines()]

@@ -1,0 +1,1 @@
+"""The ways to a device, one file each; a library is imported only where its way is opened."""
