@@ -66,6 +66,8 @@ HOSTS = (
     Compiler(("powerpc-linux-gnu-gcc", "-std=c99", "-static"), ("qemu-ppc",), ()),
 )
 """Those whose programs run here."""
+UNLIKE = (HOSTS[0], HOSTS[3], HOSTS[4])
+"""Of those the most different: each language, compiler and order of bytes. What a device does is tested with them."""
 ARM_GCC = ("arm-none-eabi-gcc", "-std=c99", "-mthumb")
 MICROCONTROLLERS = (
     *(Compiler((*ARM_GCC, f"-mcpu={core}")) for core in ("cortex-m0plus", "cortex-m4", "cortex-m33")),

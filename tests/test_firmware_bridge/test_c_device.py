@@ -7,14 +7,14 @@ import pytest
 from firmware_bridge.frame import HEADER, Frame, FrameDecoder, encode_frame
 from firmware_bridge.messages import Hello, Info, MessageType, Start, frame_from_message, maybe_message
 from tools.c_device import WHOLE, CDevice, wire_of_body
-from tools.measure_c_header import HOSTS
+from tools.measure_c_header import UNLIKE
 
 INFO = Info(boot_id=0x12345678, rate_numerator_hz=16124, channels=2)
 READY = ("tag 8 1 2", "memory 300 64 write", f"identity {INFO.boot_id} 16124")
 SOUND = "pcm16 2 1 0 0 01000200"
 
 
-@pytest.fixture(params=HOSTS, ids=str)
+@pytest.fixture(params=UNLIKE, ids=str)
 def device(request: pytest.FixtureRequest) -> CDevice:
     if not request.param.is_here:
         pytest.skip(f"{request.param.command[0]} is not on this machine")

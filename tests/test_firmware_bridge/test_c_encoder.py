@@ -12,7 +12,7 @@ import pytest
 from firmware_bridge.frame import Frame, FrameDecoder, encode_frame
 from firmware_bridge.messages import DeviceEvent, Info, Log, MessageType, Status, frame_from_message, maybe_message
 from tools.c_device import WHOLE, CDevice, hexadecimal
-from tools.measure_c_header import HOSTS
+from tools.measure_c_header import UNLIKE
 
 PROTOCOL = (Path(__file__).parents[2] / "firmware_bridge" / "PROTOCOL.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PROTOCOL.splitlines()]
@@ -20,7 +20,7 @@ VECTORS = [row for row in ROWS if len(row) == 10 and re.fullmatch("0[1-6]", row[
 SOUND = "pcm16 2 1 0 0 01000200"
 
 
-@pytest.fixture(params=HOSTS, ids=str)
+@pytest.fixture(params=UNLIKE, ids=str)
 def device(request: pytest.FixtureRequest) -> CDevice:
     if not request.param.is_here:
         pytest.skip(f"{request.param.command[0]} is not on this machine")

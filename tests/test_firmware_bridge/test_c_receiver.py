@@ -12,14 +12,14 @@ import pytest
 from firmware_bridge.frame import CRC, HEADER, MAX_BODY_BYTES, Frame, FrameDecoder, encode_frame
 from firmware_bridge.messages import Hello, MessageType, Start, WindowResult, frame_from_message
 from tools.c_device import WHOLE, CDevice, wire_of_body
-from tools.measure_c_header import HOSTS
+from tools.measure_c_header import UNLIKE
 
 PROTOCOL = (Path(__file__).parents[2] / "firmware_bridge" / "PROTOCOL.md").read_text(encoding="utf-8")
 WIRES = re.findall(r"^\| ([^|]+) \| (\w\w) \| (\d+) \| (\d+) .* ([0-9a-f]{36,}00) \|$", PROTOCOL, re.M)
 DROPPED = re.findall(r"^\| ([^|]+) \| ([0-9a-f]+00) \| (CRC|version|length|COBS) \|$", PROTOCOL, re.M)
 
 
-@pytest.fixture(params=HOSTS, ids=str)
+@pytest.fixture(params=UNLIKE, ids=str)
 def device(request: pytest.FixtureRequest) -> CDevice:
     if not request.param.is_here:
         pytest.skip(f"{request.param.command[0]} is not on this machine")
