@@ -6,19 +6,15 @@ import json
 import os
 import select
 import subprocess
-import sys
 from contextlib import suppress
-from pathlib import Path
 
-import edge
 from edge.audio.capture_messages import Failed, Message, MessageReader
+from edge.child_process import END_S, how_it_ended, start_program
 from edge.errors import AudioDeviceError
 
 PROGRAM = "edge.audio.portaudio_program"
 ANSWER_S = 10.0
 """How long PortAudio may take; it tries each card, and a sound server may have to be woken, on a busy machine."""
-END_S = 0.2
-"""A killed process is gone in no time, unless the kernel waits for a broken device on its behalf."""
 READ_BYTES = 1 << 16
 
 
@@ -29,14 +25,13 @@ class CaptureProcess:
         """Start it. Raises AudioDeviceError where the system refuses."""
         self._messages = MessageReader()
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", PROGRAM, command, json.dumps(settings)],
+            self._process = start_program(
+                PROGRAM,
+                [command, json.dumps(settings)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # PortAudio's talk; what matters comes as a message
                 bufsize=0,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C is for the one that listens
             )
         except OSError as error:
             raise AudioDeviceError(
@@ -49,7 +44,7 @@ class CaptureProcess:
         while message is None and self._readable(timeout_s):
             received = os.read(self._out, READ_BYTES)
             if not received:
-                return Failed(f"capturing ended by itself ({self._how_it_ended()}); start again, and report it")
+                return Failed(f"capturing ended by itself ({how_it_ended(self._process)}); start again, and report it")
             self._messages.feed(received)
             message = self._messages.next()
         return message
@@ -73,20 +68,7 @@ class CaptureProcess:
         poll.register(self._out, select.POLLIN)
         return bool(poll.poll(timeout_s * 1000))
 
-    def _how_it_ended(self) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_S)
-        status = self._process.poll()
-        return f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
-
 
 def no_answer(waited_s: float) -> str:
     """What to tell where PortAudio hangs."""
     return f"PortAudio did not answer within {waited_s:.0f} s; is a sound server frozen? Restart it, then start again"
-
-
-def _environment() -> dict[str, str]:
-    """The one of this process, in which a new Python finds the same `edge`."""
-    root = str(Path(edge.__file__).parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
