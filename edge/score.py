@@ -6,9 +6,7 @@ import hashlib
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,15 +24,15 @@ from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
 from edge.scoring.journal import Done, Journal, begin_journal, journal_path, resume_journal
 from edge.scoring.recording_list import list_recordings
-from edge.scoring.scored_file import Scored, StoppedScoring, Task, score_file, signature_of
+from edge.scoring.scored_file import StoppedScoring, Task, signature_of
 from edge.scoring.summary import Tally, summary_lines
+from edge.scoring.worker_pool import Scored, score_in_order
+from edge.scoring.worker_program import start_message
 from edge.stopping import StopRequest, stop_requests
 from edge.view.progress import Progress
 
 AUTOMATIC_DEVICE = "auto"
 """Each file's stethoscope is read from its ICBHI file name."""
-AHEAD = 4
-"""Recordings a worker that may be begun before the turn of the first of them to be written."""
 STOPPED = 128
 """Added to a signal's number, it is the exit code, as shells report it."""
 
@@ -118,9 +116,10 @@ class Written:
 
 def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: StopRequest) -> bool:
     """Score the tasks from number `first` on. Returns whether it came to the end."""
-    progress = Progress(sys.stderr, len(work.tasks) - first)
+    tasks, start = work.tasks[first:], start_message(work.classifiers)
+    progress = Progress(sys.stderr, len(tasks))
     try:
-        with closing(_in_order(lambda task: score_file(task, stopping), work.tasks[first:], jobs)) as all_scored:
+        with closing(score_in_order(tasks, jobs, start, stopping)) as all_scored:
             for scored in all_scored:
                 progress.erase()
                 written.add(scored)
@@ -132,27 +131,6 @@ def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: S
     finally:
         progress.erase()
     return True
-
-
-def _in_order(work: Callable[[Task], Scored], tasks: Iterable[Task], jobs: int) -> Generator[Scored, None, None]:
-    """What comes of each task, in their order, `jobs` at a time. Closing it drops what has not begun.
-
-    Threads suffice: NumPy and the engine do their work outside the interpreter's lock.
-    """
-    begun = deque[Future[Scored]]()
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        for task in tasks:
-            begun.append(pool.submit(work, task))
-            if len(begun) >= AHEAD * jobs:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for future in begun:
-            if not future.cancelled() and future.exception() is None:
-                future.result().records.close()
 
 
 def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRequest) -> int:

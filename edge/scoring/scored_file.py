@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -43,47 +41,13 @@ class Task:
     """Why it cannot be scored, where that is known before it is opened."""
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What came of a task."""
+def score_file(task: Task, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
+    """Score a recording, its records as JSON Lines into the file `records`, all that it holds then.
 
-    signature: str
-    """Of the files that it read, taken before."""
-    score: FileScore
-    records: IO[bytes]
-    """JSON Lines, in a file without a name, which is gone whatever ends this process. To be closed."""
-
-
-def score_file(task: Task, stopping: Callable[[], bool]) -> Scored:
-    """Score a recording. One that cannot be scored to its end leaves one record that says why, whatever is wrong.
-
-    Raises SetupError, and StoppedScoring soon after `stopping` says so.
+    One that cannot be scored to its end leaves one record that says why, whatever is wrong. Raises SetupError, and
+    StoppedScoring soon after `stopping` says so.
     """
-    signature = signature_of(task)
-    with failures_named(TEMPORARY):
-        records = tempfile.TemporaryFile()  # noqa: SIM115 - handed on open
-    try:
-        return Scored(signature, _score_or_refuse(task, records, stopping), records)
-    except BaseException:
-        with suppress(OSError):  # what could not be written has been told
-            records.close()
-        raise
-
-
-def signature_of(task: Task) -> str:
-    """Length and time of the last change of the files that a task reads."""
-    return " ".join(map(_file_signature, [task.file, annotations_beside(task.file)] if task.cycles else [task.file]))
-
-
-def _file_signature(path: Path) -> str:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return "absent"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _score_or_refuse(task: Task, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
+    _rewind(records)
     if task.classifier is None:
         return _refused(task, records, task.error or "")
     try:
@@ -101,9 +65,21 @@ def _score_or_refuse(task: Task, records: IO[bytes], stopping: Callable[[], bool
         return _refused(task, records, f"{task.file}: cannot be scored ({what}); please report it")
 
 
+def signature_of(task: Task) -> str:
+    """Length and time of the last change of the files that a task reads."""
+    return " ".join(map(_file_signature, [task.file, annotations_beside(task.file)] if task.cycles else [task.file]))
+
+
+def _file_signature(path: Path) -> str:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return "absent"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
 def _refused(task: Task, records: IO[bytes], error: str) -> FileScore:
-    records.seek(0)
-    records.truncate()
+    _rewind(records)
     _write(records, error_record(str(task.file), one_line(error)))
     _flush(records)
     return FileScore(error=one_line(error))
@@ -134,6 +110,12 @@ def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Cal
 def _write(records: IO[bytes], record: Mapping[str, Any]) -> None:
     with failures_named(TEMPORARY):
         records.write(line_from_record(record).encode("ascii"))
+
+
+def _rewind(records: IO[bytes]) -> None:
+    with failures_named(TEMPORARY):
+        records.seek(0)
+        records.truncate()
 
 
 def _flush(records: IO[bytes]) -> None:
