@@ -15,8 +15,9 @@ DURATION_S = 60.0
 TO_REACH = 600
 COLUMNS = ("recordings", "at a time", "wall time, s", "of it starting, s", "times real time", "starting included")
 NOTE = """\
-{count} simulated recordings of 60 s each, a window every 3.5 s, results to a file. Starting: the same command on one
-recording of a second. Processor cores: {cores}. To reach: {to_reach} times real time a core, starting left out."""
+{count} simulated recordings of 60 s each, a window every 3.5 s, results to a file. Starting: the same command on
+recordings of a second, one for each at a time. Processor cores: {cores}. To reach: {to_reach} times real time a core,
+starting left out."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def measure_throughput(bundle_folder: Path, count: int) -> Table:
 def _row(kind: Kind, bundle_folder: Path, count: int, jobs: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         short, long = Path(folder, "short"), Path(folder, "long")
-        write_recordings(short, 1, 1.0, kind.sample_rate_hz, kind.suffix)
+        write_recordings(short, jobs, 1.0, kind.sample_rate_hz, kind.suffix)
         write_recordings(long, count, DURATION_S, kind.sample_rate_hz, kind.suffix)
         start_s, wall_s = (_wall_s(recordings, bundle_folder, jobs) for recordings in (short, long))
     sound_s = count * DURATION_S
