@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.audio.block import AudioBlock
-from edge.audio.microphone import MAX_RESTARTS, Persistence
+from edge.audio.live_source import MAX_RESTARTS, Persistence
 from edge.audio.source import AudioSource, StoppedWaiting, open_source
 from edge.breath_events import EventRules, TrackingState, finish_tracking, track
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note

@@ -7,19 +7,8 @@ from dataclasses import dataclass
 
 from edge.audio.capture_messages import Failed, Opened, Sound
 from edge.audio.capture_process import CaptureProcess, no_answer
+from edge.audio.live_source import TICK_S, SourceFailed
 from edge.errors import AudioDeviceError
-
-TICK_S = 0.2
-"""How long nothing is said at most, so that the loop that listens can look after other things."""
-
-
-class CaptureFailed(Exception):
-    """The input cannot be opened, or delivers no longer."""
-
-    def __init__(self, reason: str, idle_s: float) -> None:
-        super().__init__(reason)
-        self.idle_s = idle_s
-        """How long nothing had arrived."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +26,21 @@ class Capture:
     """An input that is being opened, or open."""
 
     def __init__(self, selector: str, sample_rate_hz: int | None, queue_s: float) -> None:
-        """Begin to open it, at its own rate where none is given. Raises CaptureFailed."""
+        """Begin to open it, at its own rate where none is given. Raises SourceFailed."""
         self.maybe_opened: Opened | None = None
         """What was opened; known with the first sound."""
         try:
             self._process = CaptureProcess("capture", selector=selector, sample_rate_hz=sample_rate_hz, queue_s=queue_s)
         except AudioDeviceError as error:
-            raise CaptureFailed(str(error), 0.0) from error
+            raise SourceFailed(str(error), 0.0) from error
 
     def sounds(self, limits: Limits) -> Iterator[Sound | None]:
-        """Each block as it comes, and None whenever nothing came for `TICK_S`. Raises CaptureFailed."""
+        """Each block as it comes, and None whenever nothing came for `TICK_S`. Raises SourceFailed."""
         idle_s, limit_s = 0.0, limits.open_s
         while True:
             message = self._process.receive(TICK_S)
             if isinstance(message, Failed):
-                raise CaptureFailed(message.reason, idle_s)
+                raise SourceFailed(message.reason, idle_s)
             if isinstance(message, Opened):
                 self.maybe_opened = message
                 idle_s, limit_s = 0.0, limits.first_sound_s
@@ -63,7 +52,7 @@ class Capture:
                 idle_s += TICK_S
                 yield None
             if idle_s >= limit_s:
-                raise CaptureFailed(self._silence(idle_s), idle_s)
+                raise SourceFailed(self._silence(idle_s), idle_s)
 
     def close(self) -> None:
         """End it within a moment, whatever state it is in. May be called twice."""

@@ -15,7 +15,7 @@ from edge.audio.pacing import SYSTEM_PACE, Pace
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge.audio.microphone import Persistence
+    from edge.audio.live_source import Persistence
 
 AnySource = TypeVar("AnySource", bound="AudioSource")
 

@@ -17,8 +17,9 @@ import pytest
 from edge.audio.audio_input import AudioInput
 from edge.audio.block import AudioBlock
 from edge.audio.inputs import list_inputs
+from edge.audio.live_source import Persistence
 from edge.audio.lung_sounds import simulate_cycle
-from edge.audio.microphone import MicrophoneSource, Persistence
+from edge.audio.microphone import MicrophoneSource
 from edge.audio.source import AudioSource, StoppedWaiting, open_source
 from edge.errors import AudioDeviceError
 from edge.events import Event
