@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
 from edge.faults import FaultTrace, count_faults, extend_trace, trace_from
-from edge.quality import MAX_BRIDGED_S, Evidence
+from edge.quality import Evidence
 from edge.signal.conditioning import (
     Conditioner,
     ConditionerState,
@@ -20,6 +20,7 @@ from edge.signal.conditioning import (
 from edge.signal.resample import ResamplerState
 from edge.signal.spec import FeatureSpec
 from edge.slot_trace import SlotTrace, extend_slots, extend_slots_with_silence, maybe_slot_means, slots_from
+from firmware_bridge.gaps import MAX_BRIDGED_S, bridge
 
 Float32 = NDArray[np.float32]
 
@@ -83,8 +84,7 @@ class Intake:
     def _bridged(self, samples: Float32) -> Float32:
         if not self._missing:
             return samples
-        bridge = np.linspace(self._last_sample, samples[0], self._missing + 2, dtype=np.float32)[1:-1]
-        return np.concatenate([bridge, samples])
+        return np.concatenate([bridge(self._last_sample, samples[0], self._missing), samples])
 
     def _condition(self, samples: Float32) -> Float32:
         resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)

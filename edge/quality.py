@@ -21,12 +21,11 @@ from edge.profiles import QualityLimits
 from edge.short_spectra import frame_powers, share_above
 from edge.slot_trace import SlotMeans
 from edge.voicing import maybe_voicing_db
+from firmware_bridge.gaps import MAX_BRIDGED_S
 
 Float32 = NDArray[np.float32]
 
 MAX_INVALID_SAMPLES = 0.0
-MAX_BRIDGED_S = 0.010
-"""Gaps up to this are closed by a straight line. Our choice: a fine crackle's length, and little beside a wheeze's."""
 PIECE_S = 7.0
 """The measures' limits were taken from windows of this length."""
 HIGH_HZ = 1000.0
