@@ -24,7 +24,7 @@ from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
 from edge.scoring.journal import Done, Journal, begin_journal, journal_path, resume_journal
 from edge.scoring.recording_list import list_recordings
-from edge.scoring.scored_file import StoppedScoring, Task, signature_of
+from edge.scoring.scored_file import StoppedScoring, Task, signature_of, until_stopped
 from edge.scoring.summary import Tally, summary_lines
 from edge.scoring.worker_pool import Scored, score_in_order
 from edge.scoring.worker_program import start_message
@@ -87,10 +87,12 @@ def score(options: ScoreOptions) -> int:
         for each in done:
             tally.add(each.score)
         stopping = opened.enter_context(stop_requests())
-        if not _score_rest(work, len(done), options.jobs, Written(output, journal, tally), stopping):
+        try:
+            _score_rest(work, len(done), options.jobs, Written(output, journal, tally), stopping)
+            if options.report is not None:
+                _report(options, options.report, output, work, stopping)
+        except StoppedScoring:
             return _stopped(tally, work, journal, stopping)
-        if options.report is not None:
-            _report(options, options.report, output, work)
         if journal is not None:
             journal.remove()
     print(*summary_lines(tally, time.perf_counter() - begin_s), sep="\n", file=sys.stderr)
@@ -114,8 +116,8 @@ class Written:
         self.tally.add(scored.score)
 
 
-def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: StopRequest) -> bool:
-    """Score the tasks from number `first` on. Returns whether it came to the end."""
+def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: StopRequest) -> None:
+    """Score the tasks from number `first` on. Raises StoppedScoring soon after `stopping` says so."""
     tasks, start = work.tasks[first:], start_message(work.classifiers)
     progress = Progress(sys.stderr, len(tasks))
     try:
@@ -126,11 +128,8 @@ def _score_rest(work: Work, first: int, jobs: int, written: Written, stopping: S
                 progress.advance()
                 if stopping():
                     raise StoppedScoring
-    except StoppedScoring:
-        return False
     finally:
         progress.erase()
-    return True
 
 
 def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRequest) -> int:
@@ -140,11 +139,11 @@ def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRe
     return STOPPED + stopping.signal_number
 
 
-def _report(options: ScoreOptions, path: Path, output: CollectedOutput, work: Work) -> None:
+def _report(options: ScoreOptions, path: Path, output: CollectedOutput, work: Work, stopping: StopRequest) -> None:
     metrics = {each.bundle.model_id: each.bundle.metrics for each in work.classifiers.values()}
     if (records := output.records_path) is None:
         raise OutputError(f"{path}: no records to report on")
-    write_report(path, records_in(records), with_audio=options.report_audio, metrics=metrics)
+    write_report(path, until_stopped(records_in(records), stopping), with_audio=options.report_audio, metrics=metrics)
     if records == _more_records(options):
         records.unlink()
 

@@ -89,9 +89,9 @@ def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Cal
     verdicts, heard = Counter[Verdict](), TrackingState()
     events, rules = [], EventRules()
     with RecordingSource(task.file, check_end=False) as source:
-        blocks = _until_stopped(source.blocks(), stopping)
+        blocks = until_stopped(source.blocks(), stopping)
         results = (_cycles if task.cycles else _windows)(task, classifier, source, blocks)
-        for result in _until_stopped(results, stopping):
+        for result in until_stopped(results, stopping):
             _write(records, record_from_result(replace(result, latency_ms=None)))
             verdicts[verdict_of(result)] += 1
             if not task.cycles:
@@ -141,7 +141,8 @@ def _cycles(
     yield from results_from_cycles(classifier, source.name, source.sample_rate_hz, blocks, cycles)
 
 
-def _until_stopped(items: Iterable[Item], stopping: Callable[[], bool]) -> Iterator[Item]:
+def until_stopped(items: Iterable[Item], stopping: Callable[[], bool]) -> Iterator[Item]:
+    """`items`, one by one. Raises StoppedScoring once `stopping` says so."""
     for item in items:
         if stopping():
             raise StoppedScoring

@@ -245,6 +245,27 @@ def test_the_report_is_the_same_after_a_kill(
     assert not list(tmp_path.glob("*.records.jsonl"))
 
 
+def test_a_run_that_is_asked_to_stop_while_it_writes_its_report_goes_on_with_that(
+    start_command: StartCommand, run_command: RunCommand, recordings: Path, tmp_path: Path
+) -> None:
+    output, page = tmp_path / "out.jsonl", tmp_path / "page.html"
+    arguments = ["score", recordings, "--device", "auto", "--output", output, "--report", page]
+    assert any(stopped_at_its_report(start_command(*arguments), output) for _ in range(5)), "always too late"
+    assert not page.exists()
+    assert run_command(*arguments, "--resume").code == 1
+    assert (page.exists(), journal_path(output).exists()) == (True, False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.jsonl", "page.html"]
+
+
+def stopped_at_its_report(running: subprocess.Popen[str], output: Path) -> bool:
+    """Ask a run to stop once all is scored. False where it was at its end before it heard."""
+    while len(journal_lines(output)) < RECORDINGS + 1 and running.poll() is None:
+        time.sleep(0.002)
+    running.terminate()
+    running.communicate(timeout=20)
+    return running.returncode == 128 + signal.SIGTERM
+
+
 def test_the_journal_is_for_its_owner_alone_and_gone_at_the_end(
     run_command: RunCommand, recordings: Path, half_done: Path
 ) -> None:
