@@ -9,6 +9,10 @@ class TransportError(BridgeError):
     """A port, socket, radio or capture file cannot be opened, or failed."""
 
 
+class CaptureEnded(TransportError):
+    """A capture file was played to its end."""
+
+
 class ProtocolError(BridgeError):
     """The device cannot be understood: another major version, or sound before it has said what it sends."""
 

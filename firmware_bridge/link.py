@@ -147,8 +147,10 @@ class Link:
         return self._news(data, self._clock())
 
     def pass_time(self) -> list[News]:
-        """What is lost by now while the transport is closed."""
-        return [*self._timeline.pass_time(self._clock())] if self._timeline else []
+        """What is lost by now, behind what was still held; nothing while the device streams."""
+        if self._timeline is None or self.phase is Phase.STREAMING:
+            return []
+        return [*self._timeline.pass_time(self._clock())]
 
     def send_result(self, result: WindowResult, end_sample: int) -> None:
         """Tell the device of a window that ended before `end_sample` of the stream, if that was since it began anew."""
@@ -245,7 +247,7 @@ class Link:
         for trigger in triggers:
             news += self._step(trigger, now_s, objection)
         if objection is None and info != known:
-            news.append(Told("device", self.position, fields_of_info(info, maybe_codec(info))))
+            news.append(Told("device-info", self.position, fields_of_info(info, maybe_codec(info))))
         return news
 
     def _look_for_foreign_versions(self, now_s: float) -> None:

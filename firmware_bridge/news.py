@@ -1,7 +1,7 @@
 """What a link tells beside the sound, by name, with fields for people and programs.
 
-`device` (`model`, `firmware`, `sample_rate_hz`, `channels`, `bits`, `codec`, `filter`, `gain_db`) once INFO is known
-and whenever it changes; `device-restarted`; `newer-version` (`minor_version`); `button`, `contact-made`,
+`device-info` (`model`, `firmware`, `sample_rate_hz`, `channels`, `bits`, `codec`, `filter`, `gain_db`) once INFO is
+known and whenever it changes; `device-restarted`; `newer-version` (`minor_version`); `button`, `contact-made`,
 `contact-lost`, `battery-low`, `fault` and `device-event` (`code`), all with `text`; `device-log` (`severity`, `text`);
 `last-frame`; `rate-off` (`declared_hz`, `measured_hz`, `ppm`, `uncertainty_ppm`) once where a rate is off by more than
 `WARN_PPM`.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class Chunk:
     """So many samples before these never arrived, and nothing stands for them."""
     flags: int = 0
     """As `AudioFlag`."""
+    anew: bool = False
+    """The device began to count anew; `lost_before` is by the host's clock."""
 
     @property
     def end_sample(self) -> int:
@@ -181,7 +183,7 @@ class Timeline:
         self._meter = RateMeter(self._rate_hz)
         self._seqs.append(sound.seq)
         self._note_arrival(self._run_start + len(sound.samples), now_s)
-        return self._chunk(sound.samples, lost=lost, flags=sound.flags)
+        return replace(self._chunk(sound.samples, lost=lost, flags=sound.flags), anew=True)
 
     def _hold(self, sound: Sound, now_s: float) -> None:
         held = _Held(self.position + self._ahead(sound), now_s, sound)

@@ -16,6 +16,7 @@ from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.audio.live_source import Persistence
+    from edge.results import Result
 
 AnySource = TypeVar("AnySource", bound="AudioSource")
 
@@ -50,6 +51,10 @@ class AudioSource(Protocol):
 
         Raises RecordingError or AudioDeviceError where it cannot go on.
         """
+
+    def take_result(self, result: Result) -> None:
+        """Hear what came of the sound. A source that can show it does; the others let it pass."""
+        del result
 
     @abstractmethod
     def close(self) -> None:

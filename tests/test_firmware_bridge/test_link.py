@@ -170,7 +170,7 @@ def test_the_handshake_leads_from_hello_to_sound(bench: Bench) -> None:
     assert bench.said() == [MessageType.HELLO]
     (device,) = bench.hear(INFO)
     assert isinstance(device, Told)
-    assert (device.name, device.fields["model"], device.fields["sample_rate_hz"]) == ("device", "test", 4000)
+    assert (device.name, device.fields["model"], device.fields["sample_rate_hz"]) == ("device-info", "test", 4000)
     assert bench.said() == [MessageType.START]
     (chunk,) = chunks(bench.hear(sound(0)))
     assert (chunk.start_sample, chunk.lost_before, len(chunk.samples)) == (0, 0, FRAME)
@@ -271,6 +271,13 @@ def test_after_reopening_the_stream_goes_on_behind_a_gap_of_the_time_that_passed
     assert streaming.link.counters.openings == 2
 
 
+def test_no_time_passes_while_the_device_streams(streaming: Bench) -> None:
+    streaming.now_s += 1.0
+    assert streaming.link.pass_time() == []
+    (chunk,) = chunks(streaming.hear(sound(1)))
+    assert chunk.lost_before == 0
+
+
 def test_a_transport_that_cannot_be_opened_says_why_and_may_be_tried_again(bench: Bench) -> None:
     bench.absent = True
     with pytest.raises(TransportError, match="no such wire"):
@@ -293,7 +300,7 @@ def test_sound_that_came_before_a_failed_word_is_not_lost(streaming: Bench) -> N
 def test_another_boot_id_is_told_and_sound_asked_for_anew(streaming: Bench) -> None:
     streaming.now_s += 1.0
     news = streaming.hear(replace(INFO, boot_id=2))
-    assert told(news) == ["device-restarted", "device"]
+    assert told(news) == ["device-restarted", "device-info"]
     assert streaming.said() == [
         MessageType.START,
     ]
@@ -351,7 +358,7 @@ def test_a_higher_minor_version_is_warned_of_once(bench: Bench) -> None:
     bench.link.open()
     newer = replace(INFO, minor_version=3)
     news = bench.hear(newer)
-    assert told(news) == ["newer-version", "device"]
+    assert told(news) == ["newer-version", "device-info"]
     assert next(each.fields for each in news if isinstance(each, Told)) == {"minor_version": 3}
     assert told(bench.hear(newer, sound(0))) == []
 

@@ -180,6 +180,7 @@ def test_a_device_that_begins_anew_leaves_a_gap_as_long_as_the_hosts_clock_says(
     (chunk, *_) = play(timeline, range(3), start_s=last_s + 3.0)
     assert before[-1].end_sample + chunk.lost_before == chunk.start_sample
     assert chunk.lost_before == 3 * RATE_HZ - FRAME
+    assert chunk.anew
     assert timeline.counters.restarts == 1
     assert timeline.maybe_index(chunk.start_sample) == 0
     assert timeline.maybe_index(chunk.start_sample - 1) is None
