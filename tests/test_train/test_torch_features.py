@@ -41,6 +41,7 @@ SPECS = {
     "respirenet 9 s": replace(RESPIRENET, window_s=9.0),
     "enlarged twice": replace(RESPIRENET, enlargement=2),
 }
+FEW_PIXELS = 3
 MOST_PER_MILLION = {torch.float64: 60, torch.float32: 400}
 """Pixels that may differ. Measured: 0 to 32 and 0 to 178."""
 MOST_LEVELS = {"levels": 1, "colour": 3}
@@ -107,7 +108,8 @@ def test_images_are_the_definitions_but_for_a_level_in_some_pixels_of_a_million(
     difference = np.abs(made.cpu().numpy().astype(int) - defined_images(windows, spec))
     assert made.dtype == torch.uint8
     assert made.shape[1:] == spec.image_shape
-    assert np.mean(difference > 0) * 1e6 <= MOST_PER_MILLION[precision]
+    # Of the images of one second a single pixel is already 35 in a million.
+    assert np.count_nonzero(difference) <= max(FEW_PIXELS, MOST_PER_MILLION[precision] * difference.size / 1e6)
     assert difference.max() <= MOST_LEVELS[spec.layout]
 
 
