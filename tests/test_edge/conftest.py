@@ -162,19 +162,26 @@ def build_host(tmp_path: Path) -> BuildHost:
 
 
 @pytest.fixture
-def start_command(models_folder: Path) -> StartCommand:
-    """Starts `respire-edge` in a process of its own, with the tiny bundle as its only model."""
+def start_command(models_folder: Path) -> Iterator[StartCommand]:
+    """Starts `respire-edge` in a process of its own, with the tiny bundle as its only model; ended with the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [sys.executable, "-m", "edge", *map(str, arguments)],
             env=os.environ | {"RESPIRE_EDGE_MODELS": str(models_folder)} | dict(environ or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(running)
+        return running
 
-    return start
+    yield start
+    for running in started:
+        if running.returncode is None:  # its test failed before its end
+            running.kill()
+            running.communicate()
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_two_runs_never_write_one_output(
     output = tmp_path / "out.jsonl"
     arguments = ["score", recordings, "--device", "auto", "--hop", "0.01", "--output", output, "--resume"]
     running = start_command(*arguments)
-    while not journal_lines(output):
+    while not (journal_lines(output) and output.exists()):
         assert running.poll() is None
         time.sleep(0.01)
     before = output.read_bytes()

@@ -332,12 +332,12 @@ def test_listen_without_a_matching_engine_is_one_line(
     assert ran.out == ""
 
 
-def test_score_shares_the_engine_between_its_threads(
+def test_score_uses_the_engine_for_one_recording_after_the_other(
     build: Build, run_command: Any, write_sound: Any, breathing: Any
 ) -> None:
     build()
     paths = [write_sound(f"{number}.wav", breathing(8.0, seed=number)) for number in range(3)]
-    ran = run_command("score", *paths, "--device", "meditron", "--jobs", "3")
+    ran = run_command("score", *paths, "--device", "meditron", "--jobs", "1")
     assert ran.code == 0
     assert {result["engine"] for result in ran.results} == {"tensorrt-10.3.0-int8"}
 
