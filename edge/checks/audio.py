@@ -15,6 +15,8 @@ from edge.checks.sound_server import restart_command
 from edge.errors import AudioDeviceError
 
 WHO_HOLDS_IT = "fuser -v /dev/snd/*"
+CONTAINER_OPTIONS = "-v /dev/snd:/dev/snd --device-cgroup-rule 'c 116:* rw' --group-add audio"
+"""The folder and the kind of device (116 is ALSA), not the devices: a card that is plugged in again is a new one."""
 
 
 def check_inputs(host: Host, _: DoctorOptions) -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def _no_input(host: Host) -> Finding:
         measured = f"none, though the kernel knows {len(cards)} sound cards"
         return Finding("sound inputs", False, measured, f"{WHO_HOLDS_IT}, then: {restart_command(host)}", fields)
     if host.is_container:
-        mend = "start the container with: docker run --device /dev/snd --group-add audio"
+        mend = f"start the container with: docker run {CONTAINER_OPTIONS}"
     else:
         mend = "plug in a microphone or a sound card, then: respire-edge devices"
     return Finding("sound inputs", True, "none; recordings can be scored without one", mend, fields)

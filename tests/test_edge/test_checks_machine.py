@@ -282,7 +282,11 @@ def test_an_input_that_nobody_can_open_now_is_noted(with_inputs: Callable[..., N
     ("files", "ok", "mend"),
     [
         ({}, True, "plug in a microphone or a sound card, then: respire-edge devices"),
-        ({".dockerenv": ""}, True, "start the container with: docker run --device /dev/snd --group-add audio"),
+        (
+            {".dockerenv": ""},
+            True,
+            "start the container with: docker run -v /dev/snd:/dev/snd --device-cgroup-rule 'c 116:* rw' --group-add audio",
+        ),
         ({"sys/class/sound/card0/id": "PCH\n"}, False, "fuser -v /dev/snd/*, then: sudo alsactl init"),
     ],
     ids=["no card", "container", "card that PortAudio does not see"],
