@@ -285,7 +285,7 @@ def test_an_input_that_nobody_can_open_now_is_noted(with_inputs: Callable[..., N
         (
             {".dockerenv": ""},
             True,
-            "start the container with: docker run -v /dev/snd:/dev/snd --device-cgroup-rule 'c 116:* rw' --group-add audio",
+            f"start the container with: docker run {audio.CONTAINER_OPTIONS}",
         ),
         ({"sys/class/sound/card0/id": "PCH\n"}, False, "fuser -v /dev/snd/*, then: sudo alsactl init"),
     ],
