@@ -46,9 +46,10 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         default="mic",
-        metavar="mic|mic:NAME|FILE|demo",
-        help="default input, input with NAME in its name or with an id that `respire-edge devices` lists, WAV or FLAC "
-        "file, or simulated auscultation; default: mic",
+        metavar="mic|mic:NAME|URI|FILE|demo",
+        help="default input, input with NAME in its name or with an id that `respire-edge devices` lists, a "
+        "microcontroller (serial:///dev/ttyACM0?baud=921600, tcp://HOST:PORT, udp://HOST:PORT, ble://NAME), WAV or "
+        "FLAC file, capture (.rbcap), or simulated auscultation; default: mic",
     )
     parser.add_argument(
         "--max-restarts",

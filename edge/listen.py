@@ -99,6 +99,7 @@ def listen(options: ListenOptions) -> int:
         if source is None:
             return 0
         opened.enter_context(source)
+        outputs.on_result.append(source.take_result)
         classifier = Classifier(profile, bundle, engine)
         if not options.wait_for_source:
             _open_writer(options.output, outputs, opened)
