@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -29,6 +30,7 @@ Float32 = NDArray[np.float32]
 
 STATUS_S = 1.0
 INFO_S = 5.0
+IDLE_INFO_S = 1.0
 ALONE_S = 10.0
 """Without a PING for so long a device stops (PROTOCOL.md, section 7)."""
 BOOT_S = 0.8
@@ -51,6 +53,8 @@ class Settings:
     restart_s: float = 0.0
     """It loses power once in so long; 0: never."""
     loops: bool = False
+    announces: bool = False
+    """It says INFO while it is idle, too: a host at the other end of datagrams does not know where it is."""
     alone_s: float = ALONE_S
     """It stops where it hears no PING for so long."""
 
@@ -169,14 +173,17 @@ class SimulatedDevice:
         self._pinged_s = self._said_status_s = self._said_info_s = now_s
 
     def _report(self, now_s: float) -> None:
-        if self._start_s is None:
-            return
-        if now_s - self._said_status_s >= STATUS_S:
+        if self.is_streaming and now_s - self._said_status_s >= STATUS_S:
             self._said_status_s = now_s
             self._say(self._status(now_s))
-        if now_s - self._said_info_s >= INFO_S:
+        if now_s - self._said_info_s >= self._info_interval_s:
             self._said_info_s = now_s
             self._say(self._info)
+
+    @property
+    def _info_interval_s(self) -> float:
+        idle_s = IDLE_INFO_S if self._settings.announces else math.inf
+        return INFO_S if self.is_streaming else idle_s
 
     def _status(self, now_s: float) -> Status:
         used_percent = int((now_s - self._first_s) / PERCENT_S)

@@ -253,6 +253,14 @@ def test_it_says_nothing_but_info_until_it_is_asked() -> None:
     assert types(said(device, 5.0, frame_from_message(Hello()))) == [MessageType.INFO]
 
 
+def test_a_device_that_a_host_cannot_find_says_info_each_second_while_it_is_idle() -> None:
+    device = a_device(announces=True)
+    heard = [frame.type for turn in range(1, 51) for frame in decoded(device, turn * 0.1)]
+    assert heard == [MessageType.INFO] * 5
+    said(device, 6.0, frame_from_message(Start()))
+    assert MessageType.INFO not in types(decoded(device, 8.0))
+
+
 def test_ping_is_answered_at_once_with_its_payload_and_the_devices_clock() -> None:
     (pong,) = said(a_device(), 2.5, Frame(MessageType.PING, count=8, payload=b"01234567"))
     assert (pong.type, pong.payload, pong.t_us) == (MessageType.PONG, b"01234567", 2_500_000)
