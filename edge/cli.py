@@ -64,6 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _bench(arguments)
     if arguments.command == "health":
         return _health()
+    if arguments.command == "bridge":
+        return _bridge(arguments)
     from edge.devices import devices
 
     return devices(try_rates=arguments.rates)
@@ -147,6 +149,24 @@ def _bench(arguments: argparse.Namespace) -> int:
         json=arguments.json,
     )
     return bench(options)
+
+
+def _bridge(arguments: argparse.Namespace) -> int:
+    if arguments.bridge_command == "info":
+        from edge.bridging.info import info
+
+        return info(arguments.uri, as_json=arguments.json)
+    if arguments.bridge_command == "monitor":
+        from edge.bridging.monitor import monitor
+
+        return monitor(arguments.uri, arguments.seconds)
+    if arguments.bridge_command == "record":
+        from edge.bridging.record import record
+
+        return record(arguments.uri, arguments.output, arguments.seconds)
+    from edge.bridging.simulate import options_from_arguments, simulate
+
+    return simulate(options_from_arguments(arguments))
 
 
 def _health() -> int:

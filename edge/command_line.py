@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import NoReturn
 
+from edge.bridging.command_line import add_bridge
+
 SETUP_FAILED = 2
 
 DESCRIPTION = """\
@@ -37,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_devices(commands.add_parser("devices", help="list the sound inputs and the known stethoscopes"))
     _add_doctor(commands.add_parser("doctor", help="check this machine, the models and the engine that runs them"))
     _add_bench(commands.add_parser("bench", help="measure how quick and how frugal the program is on this machine"))
+    add_bridge(commands.add_parser("bridge", help="look at the link to a microcontroller, keep it, or play its device"))
     commands.add_parser("health", help="say whether the `listen` that beats into $RESPIRE_EDGE_HEARTBEAT goes on")
     return parser
 
