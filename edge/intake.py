@@ -20,7 +20,7 @@ from edge.signal.conditioning import (
 from edge.signal.resample import ResamplerState
 from edge.signal.spec import FeatureSpec
 from edge.slot_trace import SlotTrace, extend_slots, extend_slots_with_silence, maybe_slot_means, slots_from
-from firmware_bridge.gaps import MAX_BRIDGED_S, bridge
+from firmware_bridge.gaps import BEFORE_S, MAX_BRIDGED_S, ORDER, bridge
 
 Float32 = NDArray[np.float32]
 
@@ -34,8 +34,9 @@ SILENCE_PIECE_SAMPLES = 1 << 16
 class Intake:
     """A stream of blocks in, conditioned sound out.
 
-    A gap of at most `MAX_BRIDGED_S` is closed by a straight line: silence would click, as a crackle does. A longer one
-    becomes silence as long as it lasted, so that the clock stays right; an hour of it costs no filtering.
+    A gap of at most `MAX_BRIDGED_S` is closed by interpolation: silence would click, as a crackle does. What comes
+    behind it is held until there are `ORDER` samples of it, so that it matters nowhere how the stream is cut. A longer
+    gap becomes silence as long as it lasted, so that the clock stays right; an hour of it costs no filtering.
     """
 
     def __init__(self, sample_rate_hz: int, spec: FeatureSpec) -> None:
@@ -46,27 +47,29 @@ class Intake:
         self._faults = FaultTrace(sample_rate_hz)
         self._raw = SlotTrace(sample_rate_hz)
         self._resampled = SlotTrace(spec.sample_rate_hz)
-        self._last_sample = 0.0
+        self._before = np.zeros(1, np.float32)
+        self._held = np.zeros(0, np.float32)
         self._missing = 0
         self._gap_is_long = False
 
     def push(self, block: AudioBlock) -> Iterator[Float32]:
         """The conditioned sound that the next block completes, float32 [n] in pieces. Take all of them."""
         self._faults = extend_trace(self._faults, block)
+        if block.lost_samples and self._held.size:
+            yield self._across()
         self._missing += block.lost_samples
         self._gap_is_long |= self._missing > MAX_BRIDGED_S * self._sample_rate_hz
         if self._gap_is_long:
             yield from self._silence(self._missing)
-            self._missing = 0
+            self._missing, self._before = 0, np.zeros(1, np.float32)
         if block.samples.size:
-            yield self._condition(self._bridged(block.samples))
-            self._last_sample = float(block.samples[-1])
-            self._missing, self._gap_is_long = 0, False
+            self._gap_is_long = False
+            yield from self._sound(block.samples)
 
     def finish(self) -> Float32:
         """What was still held back at the stream's end."""
-        rest = self._condition(np.zeros(self._missing, np.float32))
-        return np.concatenate([rest, finish_conditioning(self._state, self._conditioner)])
+        held = self._across() if self._held.size else self._condition(np.zeros(self._missing, np.float32))
+        return np.concatenate([held, finish_conditioning(self._state, self._conditioner)])
 
     def evidence(self, start_s: float, end_s: float) -> Evidence:
         """What is known of the samples between two times of the stream."""
@@ -81,10 +84,28 @@ class Intake:
         self._faults = trace_from(self._faults, start_s)
         self._raw, self._resampled = slots_from(self._raw, start_s), slots_from(self._resampled, start_s)
 
-    def _bridged(self, samples: Float32) -> Float32:
+    def _sound(self, samples: Float32) -> Iterator[Float32]:
+        """What samples complete that follow the ones before, or a gap that can be bridged."""
         if not self._missing:
-            return samples
-        return np.concatenate([bridge(self._last_sample, samples[0], self._missing), samples])
+            yield self._condition(samples)
+            self._remember(samples)
+            return
+        self._held = np.concatenate([self._held, samples])
+        if self._held.size >= ORDER:
+            yield self._across()
+
+    def _across(self) -> Float32:
+        """The bridge over a short gap, and what is held behind it."""
+        whole = np.concatenate([bridge(self._before, self._held, self._missing), self._held])
+        self._held, self._missing = whole[:0], 0
+        self._remember(whole)
+        return self._condition(whole)
+
+    def _remember(self, samples: Float32) -> None:
+        """Keep what the next bridge begins at."""
+        wanted = round(BEFORE_S * self._sample_rate_hz)
+        known = samples if samples.size >= wanted else np.concatenate([self._before, samples])
+        self._before = known[-wanted:]
 
     def _condition(self, samples: Float32) -> Float32:
         resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)

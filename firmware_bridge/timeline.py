@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.clocks import RateEstimate, RateMeter, signed
-from firmware_bridge.gaps import MAX_BRIDGED_S, bridge
+from firmware_bridge.gaps import BEFORE_S, MAX_BRIDGED_S, bridge
 
 Float32 = NDArray[np.float32]
 
@@ -89,6 +89,8 @@ class TimelineCounters:
 @dataclass(order=True)
 class _Held:
     start: int
+    turn: int
+    """Which frame of those that arrived it is."""
     arrived_s: float
     sound: Sound = field(compare=False)
 
@@ -97,14 +99,18 @@ class Timeline:
     """One device's stream, from its first sample on, however often it starts anew."""
 
     def __init__(self, sample_rate_hz: float, reorder_frames: int = 0) -> None:
-        """`reorder_frames`: how many frames may wait for one that they overtook; 0 where none can."""
+        """`reorder_frames`: for how many frames one may wait that overtook another; 0 where none can."""
         self.position = 0
         """Where the next chunk begins, what it loses included."""
         self.counters = TimelineCounters()
         self._rate_hz = sample_rate_hz
         self._reorder_frames = reorder_frames
         self._held: list[_Held] = []
-        self._last: Float32 | None = None
+        self._turn = 0
+        self._none: Float32 | None = None
+        """No samples, of as many channels as the sound has."""
+        self._recent: deque[Float32] = deque()
+        self._recent_samples = 0
         self._seqs = deque([0], maxlen=MAX_LATE_FRAMES)
         self._offset = 0
         """Number in the stream of the sample that the device counts as 0."""
@@ -125,7 +131,7 @@ class Timeline:
 
     def overdue(self, now_s: float) -> list[Chunk]:
         """What was held for `MAX_HELD_S`."""
-        return self.release() if self._held and now_s - self._held[0].arrived_s >= MAX_HELD_S else []
+        return self.release() if self._held and now_s - min(held.arrived_s for held in self._held) >= MAX_HELD_S else []
 
     def release(self) -> list[Chunk]:
         """Everything that was held."""
@@ -145,9 +151,9 @@ class Timeline:
         self._anew = True
         chunks = self.release()
         missing = 0 if self._end_s is None else int((now_s - self._end_s - LATENESS_S) * self._rate_hz)
-        if missing > 0 and self._last is not None and self._end_s is not None:
+        if missing > 0 and self._none is not None and self._end_s is not None:
             self._end_s += missing / self._rate_hz
-            chunks.append(self._chunk(self._last[:0], lost=missing))
+            chunks.append(self._chunk(self._none, lost=missing))
         return chunks
 
     def maybe_index(self, sample: int) -> int | None:
@@ -186,7 +192,8 @@ class Timeline:
         return replace(self._chunk(sound.samples, lost=lost, flags=sound.flags), anew=True)
 
     def _hold(self, sound: Sound, now_s: float) -> None:
-        held = _Held(self.position + self._ahead(sound), now_s, sound)
+        self._turn += 1
+        held = _Held(self.position + self._ahead(sound), self._turn, now_s, sound)
         if held.start < self.position:
             self.counters.duplicates += sound.seq in self._seqs
             self.counters.late += sound.seq not in self._seqs
@@ -205,9 +212,9 @@ class Timeline:
         self._meter.add(end, now_s)
 
     def _due(self, may_wait: int) -> list[Chunk]:
-        """What follows without a gap, and what more than `may_wait` frames would wait behind."""
+        """What follows without a gap, and what has waited for `may_wait` frames, with all before it."""
         chunks = []
-        while self._held and (self._held[0].start <= self.position or len(self._held) > may_wait):
+        while self._held and (self._held[0].start <= self.position or self._waited() >= may_wait):
             held = self._held.pop(0)
             if held.start >= self.position:
                 chunks.append(self._behind_gap(held.sound, held.start - self.position))
@@ -215,19 +222,40 @@ class Timeline:
                 self.counters.duplicates += 1
         return chunks
 
+    def _waited(self) -> int:
+        """How many frames arrived after the one that is held longest."""
+        return self._turn - min(held.turn for held in self._held)
+
     def _behind_gap(self, sound: Sound, missing: int) -> Chunk:
         self.counters.gaps += missing > 0
-        if missing > MAX_BRIDGED_S * self._rate_hz or self._last is None or not len(sound.samples):
+        if missing > MAX_BRIDGED_S * self._rate_hz or not self._recent or not len(sound.samples):
             return self._chunk(sound.samples, lost=missing, flags=sound.flags)
         self.counters.bridged_samples += missing
         samples = sound.samples
         if missing:
-            samples = np.concatenate([bridge(self._last[0], samples[0], missing), samples])
+            samples = np.concatenate([self._bridge_to(samples, missing), samples])
         return self._chunk(samples, bridged=missing, flags=sound.flags)
+
+    def _bridge_to(self, samples: Float32, missing: int) -> Float32:
+        """float32 [missing, channels], each channel by itself."""
+        before = np.concatenate(self._recent)[-round(BEFORE_S * self._rate_hz) :]
+        return np.stack([bridge(one, other, missing) for one, other in zip(before.T, samples.T, strict=True)], axis=1)
+
+    def _remember(self, samples: Float32) -> None:
+        """Keep what the bridge over the next gap begins at."""
+        self._recent.append(samples)
+        self._recent_samples += len(samples)
+        while self._recent_samples - len(self._recent[0]) >= BEFORE_S * self._rate_hz:
+            self._recent_samples -= len(self._recent.popleft())
 
     def _chunk(self, samples: Float32, *, bridged: int = 0, lost: int = 0, flags: int = 0) -> Chunk:
         chunk = Chunk(self.position + lost, samples, bridged, lost, flags)
         self.counters.lost_samples += lost
         self.position = chunk.end_sample
-        self._last = samples[-1:] if len(samples) else self._last
+        if lost:
+            self._recent.clear()
+            self._recent_samples = 0
+        if len(samples):
+            self._none = samples[:0]
+            self._remember(samples)
         return chunk

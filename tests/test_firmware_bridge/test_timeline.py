@@ -41,17 +41,18 @@ def play(
 
 
 def stream_of(chunks: Iterable[Chunk]) -> Float32:
-    """The stream with NaN for what never came, and each chunk where the one before it ends."""
+    """The stream with NaN for what never came, bridged or not, and each chunk where the one before it ends."""
     pieces, end = [], 0
     for chunk in chunks:
         assert chunk.start_sample == end + chunk.lost_before
-        pieces += [np.full(chunk.lost_before, np.nan, np.float32), chunk.samples[:, 0]]
+        missing = np.full(chunk.lost_before + chunk.bridged, np.nan, np.float32)
+        pieces += [missing, chunk.samples[chunk.bridged :, 0]]
         end = chunk.end_sample
     return np.concatenate(pieces)
 
 
 def assert_in_place(chunks: list[Chunk]) -> None:
-    """What came, and what was bridged on this ramp, shows its number; the rest is marked."""
+    """What came shows its number on this ramp; the rest is marked."""
     stream = stream_of(chunks)
     came = ~np.isnan(stream)
     expected = value_at(np.arange(stream.size))[:, 0]
@@ -77,7 +78,7 @@ def test_counters_that_wrap_leave_no_gap(first_index: int, first_seq: int) -> No
     assert timeline.counters.restarts == timeline.counters.gaps == 0
 
 
-def test_a_gap_of_10_ms_is_bridged_by_a_straight_line_and_counted() -> None:
+def test_a_gap_of_10_ms_near_the_beginning_is_bridged_by_a_straight_line_and_counted() -> None:
     timeline = Timeline(RATE_HZ)
     *_, chunk = play(timeline, [0, 1, 4])
     assert chunk.bridged == 2 * FRAME == round(0.010 * RATE_HZ)
