@@ -60,6 +60,7 @@ class BridgeSource(LiveSource):
         self._first_news: Sequence[News] = ()
         self._sound_s = 0.0
         self._returns = True
+        self._has_ended = False
         self._untold_events: list[Event] = []
         self._told_s: deque[float] = deque(maxlen=MAX_EVENTS_A_MINUTE)
         self._left_out = 0
@@ -85,6 +86,11 @@ class BridgeSource(LiveSource):
         while True:
             try:
                 news = self._link.read(TICK_S)
+            except CaptureEnded as error:
+                if first:
+                    raise AudioDeviceError(f"{self.name}: the capture holds no sound; record a longer one") from error
+                self._has_ended = True
+                return
             except TransportError as error:
                 reason, news = str(error), []
                 if not first:
@@ -114,6 +120,8 @@ class BridgeSource(LiveSource):
         self._first_news, self._sound_s, self._returns = news, self._pace.clock(), True
 
     def _deliver(self) -> Generator[AudioBlock, None, SourceFailed | None]:
+        if self._has_ended:
+            return None
         yield from self._blocks_from(self._first_news)
         while True:
             try:
