@@ -25,7 +25,11 @@ def watched(uri: str, tapped: Callable[[Transport], Transport] | None = None) ->
 
     def opening() -> Transport:
         transport = way.open()
-        return transport if tapped is None else tapped(transport)
+        try:
+            return transport if tapped is None else tapped(transport)
+        except OSError:
+            transport.close()
+            raise
 
     link = Link(uri, opening, way.clock, REORDER_FRAMES if way.reorders else 0)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from edge.bridging.opened import watched
-from edge.errors import AudioDeviceError, OutputError, UsageError
+from edge.errors import OutputError, UsageError
 from edge.private_file import open_private
 from edge.stopping import stop_requests
 from firmware_bridge.capture import CapturedTransport, CaptureWriter
@@ -27,11 +27,6 @@ class CaptureFile:
         self._path = path
         self._opened = ExitStack()
         self._writer: CaptureWriter | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """A transport has been opened."""
-        return self._writer is not None
 
     def tapped(self, transport: Transport) -> Transport:
         """The transport, whose bytes are kept from now on. Raises OSError."""
@@ -68,7 +63,5 @@ def _keep(uri: str, capture: CaptureFile, seconds: float | None, out: TextIO, ou
         begin_s = time.monotonic()
         while not (stopping() or link.is_over or (seconds and time.monotonic() - begin_s >= seconds)):
             link.turn()
-            if not capture.has_begun:
-                raise AudioDeviceError(link.failure)
         carried = link.link.frame_counters
     out.write(f"{output}: {carried.bytes} bytes of the device, {carried.frames} frames\n")

@@ -29,6 +29,8 @@ from firmware_bridge.messages import Codec
 from firmware_bridge.simulation import simulate as simulated
 from firmware_bridge.simulator import ALONE_S, Heard, Settings, SimulatedDevice
 
+FRAME_S = 0.016
+
 
 @dataclass(frozen=True)
 class SimulateOptions:
@@ -40,7 +42,8 @@ class SimulateOptions:
     codec: Codec
     rate_hz: int | None
     """None: that of the recording."""
-    frame_s: float
+    frame_s: float | None
+    """None: `FRAME_S`, or what fits a frame."""
     loop: bool
     speed: float
     seed: int
@@ -118,12 +121,6 @@ def _played(options: SimulateOptions) -> tuple[NDArray[np.float32], Settings]:
         raise UsageError("--reorder: only datagrams overtake each other; add --transport udp")
     recording = read_recording(options.path)
     rate_hz = options.rate_hz or recording.sample_rate_hz
-    frame_samples = max(round(options.frame_s * rate_hz), 1)
-    size = payload_bytes(options.codec, frame_samples, 1)
-    if size > MAX_PAYLOAD_BYTES:
-        raise UsageError(
-            f"--frame: {frame_samples} samples need {size} bytes, a frame holds {MAX_PAYLOAD_BYTES}; choose less time"
-        )
     if rate_hz > recording.sample_rate_hz:
         raise UsageError(
             f"--rate {rate_hz}: {options.path} has {recording.sample_rate_hz} Hz; choose no more than that"
@@ -131,7 +128,7 @@ def _played(options: SimulateOptions) -> tuple[NDArray[np.float32], Settings]:
     settings = Settings(
         rate_hz,
         options.codec,
-        frame_samples,
+        _frame_samples(options, rate_hz),
         options.ppm,
         options.restart_s,
         options.loop,
@@ -139,6 +136,17 @@ def _played(options: SimulateOptions) -> tuple[NDArray[np.float32], Settings]:
         alone_s=ALONE_S * options.speed,
     )
     return _resampled(recording.samples, recording.sample_rate_hz, rate_hz)[:, np.newaxis], settings
+
+
+def _frame_samples(options: SimulateOptions, rate_hz: int) -> int:
+    """Raises UsageError for more than a frame holds."""
+    count = max(round((options.frame_s or FRAME_S) * rate_hz), 1)
+    size = payload_bytes(options.codec, count, 1)
+    if size > MAX_PAYLOAD_BYTES and options.frame_s is not None:
+        raise UsageError(
+            f"--frame: {count} samples need {size} bytes, a frame holds {MAX_PAYLOAD_BYTES}; name less time"
+        )
+    return count if size <= MAX_PAYLOAD_BYTES else count * MAX_PAYLOAD_BYTES // size
 
 
 def _resampled(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:

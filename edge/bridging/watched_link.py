@@ -28,24 +28,29 @@ class WatchedLink:
     is_over: bool = False
     """A capture was played to its end."""
     _is_open: bool = False
+    _frames_at_open: int = 0
 
     def turn(self) -> None:
-        """Read once, or try to open. Raises BridgeError where trying again is of no use."""
+        """Read once, or try to open. Raises BridgeError where it cannot be opened for the first time, and where trying
+        again is of no use.
+        """
         try:
             if not self._is_open:
                 self.link.open()
-                self._is_open = True
+                self._is_open, self._frames_at_open = True, self.link.frame_counters.frames
             news = self.link.read(TICK_S)
         except CaptureEnded:
             self.is_over = True
         except ProtocolError:
             raise
         except TransportError as error:
+            if not self.link.counters.openings:
+                raise
             self.link.close()
             self._is_open, self.failure = False, str(error)
             self.sleep(REOPEN_S)
         else:
-            if self.link.frame_counters.frames:
+            if self.link.frame_counters.frames > self._frames_at_open:
                 self.failure = ""
             self.told += [each for each in news if isinstance(each, Told)]
 
