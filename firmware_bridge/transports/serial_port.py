@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -76,4 +77,5 @@ def _errno(error: OSError) -> int:
 
 
 def _reason(error: OSError) -> str:
-    return " ".join(str(error.strerror or error).split())
+    number = _errno(error)
+    return os.strerror(number) if number else " ".join(str(error).split())

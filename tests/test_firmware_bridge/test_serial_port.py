@@ -109,7 +109,9 @@ def test_reads_are_bounded(wire: Wire, transport: SerialTransport) -> None:
 
 
 def test_a_port_that_is_not_there_says_how_to_find_it() -> None:
-    with pytest.raises(TransportError, match=r"cannot open the port .*; plug the device in; `ls /dev/serial/by-id`"):
+    with pytest.raises(
+        TransportError, match=r"port \(No such file or directory\); plug the device in; `ls /dev/serial/by-id`"
+    ):
         SerialTransport(URI, "/dev/ttyNotThere")
 
 
