@@ -7,7 +7,11 @@ from pathlib import Path
 
 from firmware_bridge.capture import Direction, Record, read_capture
 from firmware_bridge.errors import CaptureEnded, TransportError
+from firmware_bridge.session import REPEAT_S
 from firmware_bridge.transports.transport import Transport
+
+STALLED_S = 1.5 * REPEAT_S
+"""Whoever records says PING in between; where nothing was carried for longer, the recording program stood still."""
 
 
 class PlayedTime:
@@ -34,6 +38,7 @@ class Replay:
         self._records = _records_of_file(name, path)
         self._next: Record | None = None
         self._begin_s: float | None = None
+        self._passed_ns: int | None = None
 
     def open(self) -> ReplayTransport:
         """Raises TransportError where the file cannot be read."""
@@ -48,16 +53,26 @@ class Replay:
 
     def pass_next(self) -> None:
         """It was taken."""
-        self._next = None
+        assert self._next is not None
+        self._passed_ns, self._next = self._next.t_ns, None
 
     def wait_for(self, record: Record, timeout_s: float) -> bool:
-        """Whether its time comes within `timeout_s`; the time until then, or until it is clear, is slept."""
+        """Whether its time comes within `timeout_s`; the time until then, or until it is clear, is slept.
+
+        Where the recording program stood still, so does whoever reads: a device was not silent because nobody listened.
+        """
         if self._begin_s is None:
             self._begin_s = self._clock() - record.t_ns * 1e-9
         early_s = self._begin_s + record.t_ns * 1e-9 - self._clock()
+        if record.direction == Direction.FROM_DEVICE and self._pause_s(record) > STALLED_S:
+            timeout_s = max(timeout_s, early_s)
         if early_s > 0:
             self._sleep(min(early_s, timeout_s))
         return early_s <= timeout_s
+
+    def _pause_s(self, record: Record) -> float:
+        """Since the record before it."""
+        return 0.0 if self._passed_ns is None else (record.t_ns - self._passed_ns) * 1e-9
 
 
 class ReplayTransport(Transport):

@@ -148,6 +148,19 @@ def test_a_capture_is_played_at_its_own_pace(tmp_path: Path) -> None:
     assert arrived == {b"one": 0.0, b"two": pytest.approx(1.0)}
 
 
+def test_where_the_recording_program_stood_still_nobody_takes_the_device_for_silent(tmp_path: Path) -> None:
+    replay, time = replay_of(tmp_path, (0.0, FROM, b"a"), (1.0, TO, b"ping"), (1.2, FROM, b"b"), (4.0, FROM, b"c"))
+    transport = replay.open()
+    read = [transport.read(0.1) for _ in range(3)]
+    assert read == [b"a", b"", b""]
+    assert time.clock() == pytest.approx(0.2), "PING comes only once a second"
+    while read[-1] != b"b":
+        read.append(transport.read(0.1))
+    assert time.clock() == pytest.approx(1.2)
+    assert transport.read(0.1) == b"c"
+    assert time.clock() == pytest.approx(4.0)
+
+
 def test_a_capture_plays_every_byte_and_then_says_that_it_has_ended(tmp_path: Path) -> None:
     pieces = [(0.02 * number, FROM, bytes([number]) * 40) for number in range(100)]
     replay, _ = replay_of(tmp_path, *pieces)
