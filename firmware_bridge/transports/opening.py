@@ -85,11 +85,11 @@ def _way_to_capture(uri: str, clock: Clock, sleep: Sleep) -> Way:
 
 
 def _serial_opener(uri: str, settings: dict[str, str], _: Clock) -> Callable[[], Transport]:
-    require_pyserial(uri)
     path = unquote(_without_settings(uri).removeprefix("serial://"))
     baud = _number(uri, settings, "baud", DEFAULT_BAUD, range(50, 20_000_001))
     if not path:
         raise BridgeError(f"{uri}: which port? such as serial:///dev/ttyACM0")
+    require_pyserial(uri)
     return lambda: SerialTransport(uri, path, baud)
 
 

@@ -77,10 +77,14 @@ def waits_for(uri: str) -> bool:
     return len(turns) > 1
 
 
-def test_every_way_to_a_device_is_waited_on(port: int, terminal: str) -> None:
+def test_every_way_to_a_device_is_waited_on(port: int) -> None:
     assert waits_for(f"tcp://:{port}")
     assert waits_for(f"udp://:{port}")
     assert waits_for(f"udp://:{port}?raw=s16le&rate=16000")
+
+
+def test_a_serial_port_is_waited_on(terminal: str) -> None:
+    pytest.importorskip("serial")
     assert waits_for(f"serial://{terminal}?baud=921600")
 
 
@@ -151,6 +155,7 @@ def test_a_uri_that_cannot_be_is_a_fault_of_the_command_line() -> None:
 
 
 def test_a_port_that_is_not_there_is_one_clear_line() -> None:
+    pytest.importorskip("serial")
     with pytest.raises(AudioDeviceError, match=r"serial:///dev/ttyNone: cannot open the port .*; plug the device in"):
         open_source("serial:///dev/ttyNone", realtime=True)
 

@@ -69,6 +69,7 @@ def test_only_datagrams_reorder() -> None:
 
 
 def test_a_serial_port_is_opened_at_its_baud_rate() -> None:
+    pytest.importorskip("serial")
     termios = pytest.importorskip("termios")
     device, port = os.openpty()
     transport = opened(f"serial://{os.ttyname(port)}?baud=921600")
