@@ -99,17 +99,19 @@ def stuff(content: bytes) -> bytes:
 
 def maybe_unstuff(stuffed: bytes) -> bytes | None:
     """What `stuff` was given; None where `stuffed`, which holds no zero, is not its output."""
-    content = bytearray()
-    at, end = 0, len(stuffed)
+    content = bytearray(stuffed)
+    at, end, behind_full_runs = 0, len(stuffed), []
     while at < end:
-        run_end = at + stuffed[at]
-        if run_end > end:
-            return None
-        content += stuffed[at + 1 : run_end]
-        if stuffed[at] <= MAX_COBS_RUN and run_end < end:
-            content.append(0)
-        at = run_end
-    return bytes(content) if end else None
+        code = stuffed[at]
+        content[at] = 0
+        at += code
+        if code > MAX_COBS_RUN and at < end:
+            behind_full_runs.append(at)
+    if at != end or not end:
+        return None
+    for place in (*reversed(behind_full_runs), 0):  # codes that stand for no zero
+        del content[place]
+    return bytes(content)
 
 
 class FrameDecoder:

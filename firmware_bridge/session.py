@@ -56,6 +56,8 @@ class Action(Enum):
     CLOSE_TRANSPORT = "close the transport"
 
 
+SAYINGS = (Action.SAY_HELLO, Action.SAY_START, Action.SAY_PING)
+"""What is to be said again after `REPEAT_S`."""
 Row = tuple[Phase, tuple[Action, ...]]
 TABLE: Mapping[tuple[Phase, Trigger], Row] = {
     (Phase.CLOSED, Trigger.OPENED): (Phase.GREETING, (Action.SAY_HELLO,)),
@@ -112,21 +114,20 @@ def step(session: Session, trigger: Trigger, now_s: float) -> tuple[Session, tup
     if row is None:
         return session, ()
     phase, actions = row
-    opened, said = trigger is Trigger.OPENED, {Action.SAY_HELLO, Action.SAY_START, Action.SAY_PING} & {*actions}
-    sounded = {Action.TAKE_SOUND, Action.SAY_START} & {*actions}
-    return replace(
-        session,
-        phase=phase,
-        warned_of_newer=session.warned_of_newer or Action.WARN_NEWER in actions,
-        heard_s=now_s if opened else session.heard_s,
-        sound_s=now_s if sounded else session.sound_s,
-        said_s=now_s if said else session.said_s,
+    # Built anew, not replaced in part, as this happens with each frame of sound.
+    return Session(
+        phase,
+        session.boot_id,
+        session.warned_of_newer or Action.WARN_NEWER in actions,
+        now_s if trigger is Trigger.OPENED else session.heard_s,
+        now_s if Action.TAKE_SOUND in actions or Action.SAY_START in actions else session.sound_s,
+        now_s if any(action in SAYINGS for action in actions) else session.said_s,
     ), actions
 
 
 def heard(session: Session, now_s: float) -> Session:
     """The session after a frame of any kind, in our version."""
-    return replace(session, heard_s=now_s)
+    return Session(session.phase, session.boot_id, session.warned_of_newer, now_s, session.sound_s, session.said_s)
 
 
 def greeted(session: Session, info: Info, *, usable: bool) -> tuple[Session, tuple[Trigger, ...]]:

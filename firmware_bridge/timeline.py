@@ -112,6 +112,7 @@ class Timeline:
         self._recent: deque[Float32] = deque()
         self._recent_samples = 0
         self._seqs = deque([0], maxlen=MAX_LATE_FRAMES)
+        self._newest_seq = 0
         self._offset = 0
         """Number in the stream of the sample that the device counts as 0."""
         self._run_start = 0
@@ -170,7 +171,7 @@ class Timeline:
         ahead_s = self._ahead(sound) / self._rate_hz
         if ahead_s >= 0:
             return ahead_s > now_s - self._end_s + MAX_LEAP_S
-        behind_frames = -signed(sound.seq - self._seqs[-1], 16)
+        behind_frames = -signed(sound.seq - self._newest_seq, 16)
         return not (0 <= behind_frames <= MAX_LATE_FRAMES and -ahead_s <= MAX_LEAP_S)
 
     def _ahead(self, sound: Sound) -> int:
@@ -188,6 +189,7 @@ class Timeline:
         self._offset = self._run_start - sound.sample_index
         self._meter = RateMeter(self._rate_hz)
         self._seqs.append(sound.seq)
+        self._newest_seq = sound.seq
         self._note_arrival(self._run_start + len(sound.samples), now_s)
         return replace(self._chunk(sound.samples, lost=lost, flags=sound.flags), anew=True)
 
@@ -203,6 +205,7 @@ class Timeline:
             insort(self._held, held)
             self._seqs.append(sound.seq)
             if self._held[-1] is held:
+                self._newest_seq = sound.seq
                 self._note_arrival(held.start + len(sound.samples), now_s)
             else:
                 self.counters.reordered += 1
