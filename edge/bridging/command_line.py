@@ -50,7 +50,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--codec", choices=sorted(CODECS), default="pcm16", help="default: pcm16")
     parser.add_argument("--rate", type=_rate, metavar="HZ", help="that the device samples at; default: FILE's own")
-    parser.add_argument("--frame", type=duration, metavar="TIME", help="sound in a frame; default: 16ms, or what fits")
+    parser.add_argument("--frame", type=duration, metavar="TIME", help="sound in a frame; default: 10ms, or what fits")
     parser.add_argument("--loop", action="store_true", help="begin again at the end")
     parser.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="times as fast as it sounds")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything that is random; default: 0")

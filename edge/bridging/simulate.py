@@ -29,7 +29,7 @@ from firmware_bridge.messages import Codec
 from firmware_bridge.simulation import simulate as simulated
 from firmware_bridge.simulator import ALONE_S, Heard, Settings, SimulatedDevice
 
-FRAME_S = 0.016
+FRAME_S = 0.010
 
 
 @dataclass(frozen=True)
