@@ -19,7 +19,7 @@ def breath(samples: int, seed: int = 0) -> Float32:
     """Noise with most of its power at low frequencies, as breath has."""
     noise = np.random.default_rng(seed).standard_normal(samples + 200)
     noise = np.convolve(noise, np.hanning(16), "same") + 0.01 * noise
-    return (0.1 * noise[100:-100] / noise.std()).astype(np.float32)
+    return np.asarray(0.1 * noise[100:-100] / noise.std(), np.float32)
 
 
 def parted(sound: Float32, start: int, gap: int = GAP) -> tuple[Float32, Float32, Float32]:
