@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.augmentation import SamplesEffort, measure_samples, measure_steps
+from benchmarks.bridge import BridgeEffort, measure_bridge
 from benchmarks.chain import measure_chains
 from benchmarks.engines import measure_engines
 from benchmarks.epoch import EpochEffort, measure_epochs
@@ -52,6 +53,7 @@ class Effort:
     starts: int
     soak: SoakEffort
     watched_s: float
+    bridge: BridgeEffort
 
 
 FULL = Effort(
@@ -67,6 +69,7 @@ FULL = Effort(
     starts=5,
     soak=SoakEffort(sound_s=3600.0, speed=20.0),
     watched_s=120.0,
+    bridge=BridgeEffort(sound_s=600.0, damaged_frames=1_000_000, recordings=60),
 )
 QUICK = Effort(
     features=2,
@@ -81,6 +84,7 @@ QUICK = Effort(
     starts=1,
     soak=SoakEffort(sound_s=12.0, speed=100.0),
     watched_s=2.0,
+    bridge=BridgeEffort(sound_s=5.0, damaged_frames=500, recordings=1),
 )
 """Enough to see that everything still runs; its figures mean little."""
 
@@ -122,6 +126,7 @@ def measure(model: Path | None, effort: Effort) -> list[Table]:
         measure_startup(bundle.folder, effort.starts),
         measure_soak(bundle.folder, effort.soak),
         measure_live_view(effort.watched_s),
+        measure_bridge(bundle, effort.bridge),
     ]
 
 

@@ -39,6 +39,7 @@ def test_the_quick_run_fills_every_table(
         "## `respire-edge listen`",
         "## An hour of `respire-edge listen`",
         "## Watching and recording",
+        "## Link to a microcontroller",
     ]
     rows = ("8-bit levels", "image, respirenet", "image, compact", "respirenet | every", "compact | as drawn", "VTLP")
     networks = [f"ResNet-18, width 0.125 | {spec} | int8-u8.onnx" for spec in SPECS]
