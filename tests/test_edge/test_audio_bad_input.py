@@ -151,8 +151,8 @@ def test_a_refused_file_is_not_left_open(tmp_path: Path) -> None:
 
 
 def test_a_kind_of_source_that_does_not_exist() -> None:
-    with pytest.raises(UsageError, match=r"^source tcp://10\.0\.0\.7: no such kind of source; give a file, demo, mic"):
-        open_source("tcp://10.0.0.7", realtime=True)
+    with pytest.raises(UsageError, match=r"^source rtsp://10\.0\.0\.7: no such kind of source; give a file, demo, mic"):
+        open_source("rtsp://10.0.0.7", realtime=True)
 
 
 def test_every_refusal_is_an_edge_error() -> None:
