@@ -18,10 +18,6 @@ def maybe_codec(info: Info) -> int | None:
 def maybe_objection(name: str, info: Info, before: Info | None) -> ProtocolError | None:
     """Why the sound that `info` announces cannot be taken from the device at `name`, which said `before` before."""
     rate_hz = info.sample_rate_hz
-    if before is not None and rate_hz != before.sample_rate_hz:
-        return SoundChangedError(
-            f"{name}: the device sends {rate_hz:g} Hz now and sent {before.sample_rate_hz:g} Hz before; start again"
-        )
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         return ProtocolError(f"{name}: the device sends {rate_hz:g} Hz; let it send {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
     if info.channels > MAX_CHANNELS:
@@ -30,6 +26,10 @@ def maybe_objection(name: str, info: Info, before: Info | None) -> ProtocolError
         return ProtocolError(
             f"{name}: the device offers codecs {list(info.codecs)}; let it offer one of "
             f"{', '.join(f'{codec.value} ({codec.name})' for codec in Codec)}, IMA_ADPCM for one channel only"
+        )
+    if before is not None and rate_hz != before.sample_rate_hz:
+        return SoundChangedError(
+            f"{name}: the device sends {rate_hz:g} Hz now and sent {before.sample_rate_hz:g} Hz before; start again"
         )
     return None
 

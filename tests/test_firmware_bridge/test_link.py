@@ -386,6 +386,13 @@ def test_a_device_that_returns_with_another_rate_is_refused(streaming: Bench) ->
         streaming.link.read(0.2)
 
 
+def test_a_rate_that_no_host_takes_is_no_other_device_to_start_again_for(streaming: Bench) -> None:
+    streaming.hear(replace(INFO, rate_numerator_hz=1))
+    with pytest.raises(ProtocolError, match="sends 1 Hz; let it send 4000 to 48000 Hz") as refused:
+        streaming.link.read(0.2)
+    assert not isinstance(refused.value, SoundChangedError)
+
+
 def test_what_the_device_says_is_told(streaming: Bench) -> None:
     news = streaming.hear(
         DeviceEvent(1), DeviceEvent(3, "lifted"), DeviceEvent(4), DeviceEvent(77, "?"), Log(4, "full\x1b[2J\n"),
