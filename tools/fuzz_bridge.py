@@ -7,10 +7,14 @@ hold.
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+MAX_GROWTH_MB = 512
+"""Beyond what this process takes at its start."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"-max_total_time={arguments.seconds}",
         f"-seed={arguments.seed}",
         "-max_len=4096",
+        # libFuzzer looks at the peak, and on Linux a process inherits that of the one that started it.
+        f"-rss_limit_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + MAX_GROWTH_MB}",
         "-print_final_stats=1",
     ]
     options += [] if arguments.runs is None else [f"-runs={arguments.runs}"]
