@@ -30,7 +30,9 @@ extern "C" {
 #endif
 
 /* What many functions call. Placed in each of them, the code would be three times as long. */
-#if defined(__GNUC__)
+#if defined(__clang__)
+#define RB_SHARED __attribute__((unused, noinline, minsize))
+#elif defined(__GNUC__)
 #define RB_SHARED __attribute__((unused, noinline))
 #else
 #define RB_SHARED inline
@@ -358,7 +360,6 @@ static RB_SHARED size_t rb_end(rb_encoder_t *e)
     }
     e->seq++;
     e->delimit_first = false;
-    e->lost_before = e->lost_before && (e->type != RB_AUDIO);
     if (length == 0u) {
         rb_unsent(e);
     }
@@ -366,11 +367,12 @@ static RB_SHARED size_t rb_end(rb_encoder_t *e)
 }
 
 /* The header of AUDIO. */
-static RB_SHARED void rb_begin_audio(rb_encoder_t *e, uint8_t codec, uint8_t flags, uint16_t count, uint32_t t_us)
+static inline void rb_begin_audio(rb_encoder_t *e, uint8_t codec, uint8_t flags, uint16_t count, uint32_t t_us)
 {
     const uint32_t all_flags = (uint32_t)flags | (e->lost_before ? RB_FLAG_LOST_BEFORE : 0u);
     rb_begin(e, (uint8_t)RB_AUDIO, e->sample_index, t_us, codec | (all_flags << 8) | ((uint32_t)count << 16));
     e->sample_index += count;
+    e->lost_before = false; /* rb_unsent sets it again, should this frame not leave */
 }
 
 /*
@@ -409,12 +411,14 @@ static RB_SHARED size_t rb_send_message(rb_encoder_t *e, uint8_t type, const uin
 
 static RB_SHARED size_t rb_send_text(rb_encoder_t *e, uint8_t type, uint8_t code, const char *text, uint32_t t_us)
 {
-    const char *at;
+    const char *at = text;
+    uint8_t byte = code;
     rb_begin_message(e, type, t_us);
-    rb_put(&e->body, code);
-    for (at = text; *at != '\0'; at++) {
-        rb_put(&e->body, (uint8_t)*at);
-    }
+    do {
+        rb_put(&e->body, byte);
+        byte = (uint8_t)*at;
+        at++;
+    } while (byte != 0u);
     return rb_end(e);
 }
 
@@ -436,26 +440,40 @@ static inline size_t rb_send_pong(rb_encoder_t *e, const rb_frame_t *ping, uint3
     return rb_send_message(e, (uint8_t)RB_PONG, ping->payload, ping->payload_bytes, t_us);
 }
 
-static RB_SHARED void rb_put_tag(rb_body_t *body, uint8_t tag, uint8_t bytes, uint32_t number)
+/* What a message always says: a tag, a number and how many bytes it has. */
+typedef struct {
+    uint8_t tag;
+    uint8_t bytes;
+    uint32_t number;
+} rb_own_tag_t;
+#define RB_OWN_TAGS 3u
+
+static inline void rb_put_tag(rb_body_t *body, const rb_tag_t *tag)
 {
-    rb_put(body, tag);
-    rb_put(body, bytes);
-    rb_put_number(body, number, bytes);
+    rb_put(body, tag->tag);
+    rb_put(body, tag->bytes);
+    if (tag->content == NULL) {
+        rb_put_number(body, tag->number, tag->bytes);
+    } else {
+        rb_put_bytes(body, (const uint8_t *)tag->content, tag->bytes);
+    }
 }
 
-static RB_SHARED void rb_put_tags(rb_body_t *body, const rb_tag_t *tags, size_t count)
+/* A message of RB_OWN_TAGS tags of its own and `count` of the firmware's. */
+static RB_SHARED size_t rb_send_tags(rb_encoder_t *e, uint8_t type, const rb_own_tag_t *own, const rb_tag_t *tags,
+                                     size_t count, uint32_t t_us)
 {
     size_t i;
-    for (i = 0u; i < count; i++) {
-        const rb_tag_t *tag = &tags[i];
-        rb_put(body, tag->tag);
-        rb_put(body, tag->bytes);
-        if (tag->content == NULL) {
-            rb_put_number(body, tag->number, tag->bytes);
-        } else {
-            rb_put_bytes(body, (const uint8_t *)tag->content, tag->bytes);
-        }
+    rb_begin_message(e, type, t_us);
+    for (i = 0u; i < RB_OWN_TAGS; i++) {
+        rb_put(&e->body, own[i].tag);
+        rb_put(&e->body, own[i].bytes);
+        rb_put_number(&e->body, own[i].number, own[i].bytes);
     }
+    for (i = 0u; i < count; i++) {
+        rb_put_tag(&e->body, &tags[i]);
+    }
+    return rb_end(e);
 }
 
 /*
@@ -465,23 +483,15 @@ static RB_SHARED void rb_put_tags(rb_body_t *body, const rb_tag_t *tags, size_t 
 static inline size_t rb_send_info(rb_encoder_t *e, uint32_t boot_id, uint32_t rate_numerator_hz, const rb_tag_t *tags,
                                   size_t count, uint32_t t_us)
 {
-    rb_begin_message(e, (uint8_t)RB_INFO, t_us);
-    rb_put_tag(&e->body, 1u, 1u, RB_VERSION_MINOR);
-    rb_put_tag(&e->body, 5u, 4u, boot_id);
-    rb_put_tag(&e->body, 6u, 4u, rate_numerator_hz);
-    rb_put_tags(&e->body, tags, count);
-    return rb_end(e);
+    const rb_own_tag_t own[RB_OWN_TAGS] = {{1u, 1u, RB_VERSION_MINOR}, {5u, 4u, boot_id}, {6u, 4u, rate_numerator_hz}};
+    return rb_send_tags(e, (uint8_t)RB_INFO, own, tags, count, t_us);
 }
 
 /* STATUS, with what the encoder has counted; `state`: RB_IDLE or RB_STREAMING. */
 static inline size_t rb_send_status(rb_encoder_t *e, uint8_t state, const rb_tag_t *tags, size_t count, uint32_t t_us)
 {
-    rb_begin_message(e, (uint8_t)RB_STATUS, t_us);
-    rb_put_tag(&e->body, 2u, 4u, e->overruns);
-    rb_put_tag(&e->body, 5u, 4u, e->unsent_frames);
-    rb_put_tag(&e->body, 6u, 1u, state);
-    rb_put_tags(&e->body, tags, count);
-    return rb_end(e);
+    const rb_own_tag_t own[RB_OWN_TAGS] = {{2u, 4u, e->overruns}, {5u, 4u, e->unsent_frames}, {6u, 1u, state}};
+    return rb_send_tags(e, (uint8_t)RB_STATUS, own, tags, count, t_us);
 }
 
 /* ---- receiver: bytes in, frames out --------------------------------------------------------------------------- */
@@ -520,7 +530,7 @@ static inline void rb_receiver_init(rb_receiver_t *r, uint8_t *body, size_t body
 }
 
 /* A little-endian number of so many bytes. */
-static RB_SHARED uint32_t rb_number(const uint8_t *bytes, uint8_t count)
+static inline uint32_t rb_number(const uint8_t *bytes, uint8_t count)
 {
     uint32_t value = 0u;
     uint8_t i;
@@ -548,7 +558,7 @@ static inline void rb_read_header(const rb_receiver_t *r, rb_frame_t *frame)
 }
 
 /* A delimiter has come. */
-static inline uint8_t rb_end_of_piece(rb_receiver_t *r, rb_frame_t *frame)
+static RB_SHARED uint8_t rb_end_of_piece(rb_receiver_t *r, rb_frame_t *frame)
 {
     uint8_t found = (uint8_t)RB_NOTHING;
     if (r->run == 0u) {

@@ -102,7 +102,7 @@ def test_it_compiles_without_a_warning(compiler: Compiler, optimised: str, tmp_p
     assert compiled.returncode == 0
 
 
-@pytest.mark.parametrize("compiler", [*MICROCONTROLLERS, *HOSTS[:2]], ids=str)
+@pytest.mark.parametrize("compiler", [*MICROCONTROLLERS, *HOSTS[:4]], ids=str)
 def test_encoder_receiver_and_result_stay_below_one_and_a_half_kilobytes(compiler: Compiler) -> None:
     skip_if_absent(compiler)
     assert 500 < code_bytes(compiler) <= MAX_CODE_BYTES
