@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 # What test-device has just run on every Python, and what holds nothing against a library that only this environment has.
 REPEATED := tests/test_edge/test_microphone.py \
-	$(shell grep -LP 'importorskip..(?!soundfile|sounddevice)' tests/test_edge/test_*.py tests/test_firmware_bridge/test_*.py)
+	$(shell grep -LP 'importorskip..(?!soundfile|sounddevice|serial|hypothesis|cffi)' tests/test_edge/test_*.py tests/test_firmware_bridge/test_*.py)
 # They listen in real time, by themselves.
 LISTENING := $(wildcard tests/test_end_to_end/test_listen_*.py)
 

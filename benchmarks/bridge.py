@@ -8,7 +8,6 @@ import os
 import random
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.bridge_over_tcp import delays_over_tcp_s
 from benchmarks.machine import describe_machine
 from benchmarks.report import Table, markdown_from_tables
+from benchmarks.resident_memory import resident_mb
 from benchmarks.simulated_sound import breathing
 from edge.audio.bridge import BridgeSource
 from edge.audio.pacing import Pace
@@ -47,8 +48,8 @@ NOTE = """\
 Decoding: frame, session, codec and timeline, a read for each frame, on one core (processor time). Damage: each frame
 loses, gains, repeats or changes one to eight bytes at random places, an unhurt one follows it; a CRC of 16 bits lets
 one of 65536 damaged bodies pass that reach it. Latency: frames from the one that brings a sample to the one with which
-it comes out. Loss: {recordings}, a window every {hop:g} s, frames dropped at random, {seeds} times over; windows are
-compared that neither run refused."""
+it comes out; over TCP on this machine {tcp_s:.0f} s of frames of 10 ms, in real time. Loss: {recordings}, a window
+every {hop:g} s, frames dropped at random, {seeds} times over; windows are compared that neither run refused."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class BridgeEffort:
 
     sound_s: float
     damaged_frames: int
+    frames_over_tcp: int
     recordings: int
 
 
@@ -83,11 +85,13 @@ def measure_bridge(bundle: Bundle, effort: BridgeEffort) -> Table:
         *([f"decoding 4 kHz {way.name}, times real time", *_speed(way, effort.sound_s)] for way in WAYS),
         *_damage_rows(effort.damaged_frames),
         *_latency_rows(),
+        _tcp_row(effort.frames_over_tcp),
     ]
     with open_engine(bundle) as engine:
         classifier = Classifier(load_profile(DEVICE), bundle, engine)
         rows += [row for samples in (40, 128) for row in _loss_rows(classifier, recordings, samples)]
-    return Table("Link to a microcontroller", COLUMNS, rows, NOTE.format(recordings=what, hop=HOP_S, seeds=len(SEEDS)))
+    note = NOTE.format(recordings=what, hop=HOP_S, seeds=len(SEEDS), tcp_s=effort.frames_over_tcp / 100)
+    return Table("Link to a microcontroller", COLUMNS, rows, note)
 
 
 class Played:
@@ -159,9 +163,8 @@ def _samples_to_the_end(link: Link) -> int:
 
 def _damage_rows(count: int) -> list[list[str]]:
     chance = random.Random(SEEDS[0])
-    decoder, unhurt_heard, false, growth = FrameDecoder(), 0, 0, 0
-    tracemalloc.start()
-    begin_s, decoding_s = tracemalloc.get_traced_memory()[0], 0.0
+    decoder, unhurt_heard, false, decoding_s = FrameDecoder(), 0, 0, 0.0
+    begin_mb = resident_mb()
     for number in range(count):
         payload = chance.randbytes(chance.choice((0, 8, 80, 256)))
         hurt = Frame(MessageType.AUDIO, number % 65536, number, number, 1, 0, len(payload) // 2, payload)
@@ -172,15 +175,15 @@ def _damage_rows(count: int) -> list[list[str]]:
         decoding_s += time.process_time() - before_s
         unhurt_heard += unhurt in heard
         false += sum(frame not in (hurt, unhurt) for frame in heard)
-        growth = max(growth, tracemalloc.get_traced_memory()[0] - begin_s)
-    tracemalloc.stop()
+        if number == count // 100:
+            begin_mb = resident_mb()
     counters = decoder.counters
     bodies = counters.crc_errors + counters.frames - unhurt_heard
     return [
         [f"damaged frames of {count} taken for others", str(false), f"{bodies / 65536:.1f} expected"],
         ["unhurt frames heard right behind a damaged one", f"{unhurt_heard / count:.2%}", "100.00%"],
-        ["memory that damaged frames took, kB", f"{growth / 1000:.0f}", "flat"],
-        ["frames a second while damaged, memory traced", f"{2 * count / decoding_s:.0f}", ""],
+        ["growth of this process meanwhile, after a hundredth of them, MB", f"{resident_mb() - begin_mb:+.2f}", "flat"],
+        ["frames a second while damaged", f"{2 * count / decoding_s:.0f}", ""],
     ]
 
 
@@ -208,6 +211,12 @@ def _latency_rows() -> list[list[str]]:
         [f"latency added, blocks, {name}", str(_most_blocks_late(order, reorder)), "1"]
         for name, reorder in (("1 % lost and 1 % overtaken, where none can be put back", 0), ("put back", 1))
     ]
+
+
+def _tcp_row(frames: int) -> list[str]:
+    delays_ms = delays_over_tcp_s(frames) * 1000
+    measured = f"{np.median(delays_ms):.1f}, {np.percentile(delays_ms, 99):.1f}, {delays_ms.max():.1f}"
+    return ["from write to pipeline over TCP, ms: median, p99, most", measured, "10, a frame"]
 
 
 def _most_blocks_late(order: Sequence[int], reorder_frames: int) -> int:
@@ -291,10 +300,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.bridge", description="Measure the link to a microcontroller.")
     parser.add_argument("--sound", type=float, default=600.0, metavar="SECONDS", help="to decode; default: 600")
     parser.add_argument("--damaged", type=int, default=1_000_000, metavar="N", help="frames; default: a million")
+    parser.add_argument("--over-tcp", type=int, default=6000, metavar="N", help="frames, 100 a second; default: 6000")
     parser.add_argument("--recordings", type=int, default=60, metavar="N", help="of ICBHI, at most; default: 60")
     arguments = parser.parse_args(argv)
     bundle = load_bundle(find_bundle(load_profile(DEVICE), None, os.environ))
-    effort = BridgeEffort(arguments.sound, arguments.damaged, arguments.recordings)
+    effort = BridgeEffort(arguments.sound, arguments.damaged, arguments.over_tcp, arguments.recordings)
     sys.stdout.write(markdown_from_tables([describe_machine(), measure_bridge(bundle, effort)]))
     return 0
 

@@ -69,7 +69,7 @@ FULL = Effort(
     starts=5,
     soak=SoakEffort(sound_s=3600.0, speed=20.0),
     watched_s=120.0,
-    bridge=BridgeEffort(sound_s=600.0, damaged_frames=1_000_000, recordings=60),
+    bridge=BridgeEffort(sound_s=600.0, damaged_frames=1_000_000, frames_over_tcp=6000, recordings=60),
 )
 QUICK = Effort(
     features=2,
@@ -84,7 +84,7 @@ QUICK = Effort(
     starts=1,
     soak=SoakEffort(sound_s=12.0, speed=100.0),
     watched_s=2.0,
-    bridge=BridgeEffort(sound_s=5.0, damaged_frames=500, recordings=1),
+    bridge=BridgeEffort(sound_s=5.0, damaged_frames=500, frames_over_tcp=50, recordings=1),
 )
 """Enough to see that everything still runs; its figures mean little."""
 

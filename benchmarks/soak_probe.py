@@ -4,16 +4,15 @@ Started by `benchmarks.soak`: `python -m benchmarks.soak_probe SOUND_S SPEED ARG
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.resident_memory import resident_mb
 from benchmarks.simulated_sound import breathing
 from edge.audio.block import AudioBlock, Float32, block_from_channels
 from edge.audio.pacing import Pace, paced
@@ -65,12 +64,6 @@ class TirelessSource(AudioSource):
         frames = round(BLOCK_S * SAMPLE_RATE_HZ)
         start = number * frames % len(self._loop)
         return np.repeat(self._loop[start : start + frames, np.newaxis], CHANNELS, axis=1)
-
-
-def resident_mb() -> float:
-    """The memory of the running process that is in use now (Linux: proc(5), statm)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> int:
