@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bridge_over_tcp import delays_over_tcp_s
+from benchmarks.bridged_gaps import bridge_rows
 from benchmarks.machine import describe_machine
 from benchmarks.report import Table, markdown_from_tables
 from benchmarks.resident_memory import resident_mb
@@ -49,7 +50,8 @@ Decoding: frame, session, codec and timeline, a read for each frame, on one core
 loses, gains, repeats or changes one to eight bytes at random places, an unhurt one follows it; a CRC of 16 bits lets
 one of 65536 damaged bodies pass that reach it. Latency: frames from the one that brings a sample to the one with which
 it comes out; over TCP on this machine {tcp_s:.0f} s of frames of 10 ms, in real time. Loss: {recordings}, a window
-every {hop:g} s, frames dropped at random, {seeds} times over; windows are compared that neither run refused."""
+every {hop:g} s, frames dropped at random, {seeds} times over; windows are compared that neither run refused.
+Bridges: over a hundred gaps of each recording, at random places."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def measure_bridge(bundle: Bundle, effort: BridgeEffort) -> Table:
         *_damage_rows(effort.damaged_frames),
         *_latency_rows(),
         _tcp_row(effort.frames_over_tcp),
+        *bridge_rows(recordings, RATE_HZ),
     ]
     with open_engine(bundle) as engine:
         classifier = Classifier(load_profile(DEVICE), bundle, engine)

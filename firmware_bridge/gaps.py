@@ -15,9 +15,7 @@ BEFORE_S = 0.1
 ORDER = 32
 """Of the autoregressive model; so many samples behind a gap are looked at, too."""
 MAX_LOUDER = 2.0
-"""A peak that fell into a gap may stand out so much. With 1.0 one gap in fourteen would get a straight line (4 kHz
-recordings of a Littmann 3200), whose corners are clicks.
-"""
+"""A peak that fell into a gap may stand out so much. With 1.0 it would become a straight line, whose corners click."""
 
 
 def bridge(before: Float32, after: Float32, count: int) -> Float32:
@@ -25,8 +23,9 @@ def bridge(before: Float32, after: Float32, count: int) -> Float32:
 
     The samples that an autoregressive model of `before`'s last `BEFORE_S` finds least surprising between both sides
     (A. Janssen, R. Veldhuis and L. Vries, "Adaptive interpolation of discrete-time signals that can be modeled as
-    autoregressive processes", IEEE TASSP 34, 1986; the model by Burg's method). Measured on 4 kHz recordings an eighth
-    of the power goes wrong, nine tenths with a straight line, which is taken where there is too little sound before.
+    autoregressive processes", IEEE TASSP 34, 1986; the model by Burg's method). A straight line, which
+    `benchmarks.bridge` sets beside it, is taken where there is too little sound before, or where the samples would be
+    more than `MAX_LOUDER` times as loud as what is around them.
     """
     line = np.linspace(before[-1], after[0], count + 2)[1:-1]
     if len(before) < 2 * ORDER or not np.ptp(before):

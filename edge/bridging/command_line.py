@@ -88,13 +88,13 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 
 
 def share(text: str) -> float:
-    """`1%`, `0.01` or `1e-2` as 0.01."""
+    """`1%`, `0.01` or `1e-2` as 0.01. A bare 1 is refused: who writes it means one per cent more often than all."""
     found = SHARE.fullmatch(text)
     try:
         value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1:
+    if not 0 <= value <= 1 or (value == 1 and found and not found[2]):
         raise argparse.ArgumentTypeError(f"{text} is no share, such as 1% or 0.01")
     return value
 

@@ -260,7 +260,7 @@ def test_a_time_has_its_unit_or_is_in_seconds(text: str, value: float) -> None:
     assert duration(text) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["", "%", "-1%", "nan", "1e", "2"])
+@pytest.mark.parametrize("text", ["", "%", "-1%", "nan", "1e", "2", "1", "1.0"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="is no share"):
         share(text)
