@@ -259,10 +259,8 @@ def _refusal_row(classifier: Classifier, recordings: Sequence[Float32], frame_sa
     fates = _fates(classifier, recordings, frame_samples, MUCH_LOST_SHARE, SEEDS[:1])
     missing_much = [fate for fate in fates if fate.missing_share > LIMIT]
     refused = sum(not fate.holey.quality.ok for fate in missing_much)
-    what = (
-        f"{MUCH_LOST_SHARE:.0%} of frames of {frame_samples} samples lost: of windows that miss more than {LIMIT:.0%}"
-    )
-    return [f"{what}, refused", f"{refused} of {len(missing_much)}", "all"]
+    what = f"{MUCH_LOST_SHARE * 100:g} % of frames of {frame_samples} samples lost: windows"
+    return [f"{what} with more than {LIMIT * 100:g} % missing, refused", f"{refused} of {len(missing_much)}", "all"]
 
 
 @dataclass(frozen=True)
