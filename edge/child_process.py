@@ -12,8 +12,10 @@ from typing import Any
 
 import edge
 
-END_S = 0.2
-"""A killed process is gone in no time, unless the kernel waits for a broken device on its behalf."""
+END_S = 1.0
+"""A killed process is gone in no time, unless the machine is busy, or the kernel waits for a broken device on its
+behalf.
+"""
 
 
 def start_program(module: str, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
