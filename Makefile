@@ -6,8 +6,9 @@ endif
 BIN := .venv/bin
 # What test-device has just run on every Python, and what holds nothing against a library that only this environment has.
 REPEATED := tests/test_edge/test_microphone.py \
-	$(shell grep -LP 'importorskip..(?!soundfile|sounddevice|serial|hypothesis|cffi)' tests/test_edge/test_*.py tests/test_firmware_bridge/test_*.py)
-# They listen in real time, by themselves.
+	$(filter-out %/test_c_code.py, $(shell grep -LP 'importorskip..(?!soundfile|sounddevice|serial|hypothesis|cffi)' \
+		tests/test_edge/test_*.py tests/test_firmware_bridge/test_*.py))
+# They listen in real time, two files at a time and nothing else beside them.
 LISTENING := $(wildcard tests/test_end_to_end/test_listen_*.py)
 
 .PHONY: demo test test-device lint lint-deployment rehearse format bench pins development bindings python clean
@@ -18,7 +19,7 @@ demo: python  ## a simulated auscultation through the real pipeline, with the de
 
 test: lint test-device bindings  ## everything: the gate, the device side on each Python, then the whole suite
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(foreach file,$(REPEATED) $(LISTENING),--ignore=$(file))
-	$(BIN)/python -m pytest $(LISTENING)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(LISTENING)
 
 test-device: python  ## the device side on Python 3.10, 3.11 and 3.12, without torch
 	@$(PYTHON) tools/test_device.py

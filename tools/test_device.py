@@ -1,7 +1,7 @@
 """Run the device-side tests on each Python from 3.10 to 3.12 found here, with the device's needs alone.
 
 A library of the training stack that leaked into `edge`, or syntax too new for the device's Python, fails here. On all
-cores, but what listens in real time by itself. Standard library only.
+cores, but what listens in real time two files at a time. Standard library only.
 """
 
 import os
@@ -15,7 +15,10 @@ VERSIONS = ("3.10", "3.11", "3.12")
 TESTS = ("tests/test_edge", "tests/test_firmware_bridge", "tests/test_architecture")
 LISTENING = ("tests/test_edge/test_microphone.py", "tests/test_edge/test_listen.py")
 """A sound server that gets no processor loses sound, for which no capture can be blamed."""
+OF_COMPILERS = "tests/test_firmware_bridge/test_c_code.py"
+"""What compilers say of the C header is the same for every Python; `make test` asks them once."""
 ON_ALL_CORES = ("--numprocesses", "auto", "--dist", "loadfile")
+IN_PAIRS = ("--numprocesses", "2", "--dist", "loadfile")
 
 
 def main() -> int:
@@ -40,10 +43,10 @@ def prepared_for(version: str) -> str:
 
 def tested(version: str) -> str:
     pytest = [str(folder_of(version) / "bin" / "python"), "-m", "pytest", "--quiet"]
-    others = [*ON_ALL_CORES, *TESTS, *(f"--ignore={test}" for test in LISTENING)]
+    others = [*ON_ALL_CORES, *TESTS, *(f"--ignore={test}" for test in (*LISTENING, OF_COMPILERS))]
     passed = [
         runs(f"tests on Python {version}", [*pytest, *others]),
-        runs(f"tests that listen on Python {version}", [*pytest, *LISTENING]),
+        runs(f"tests that listen on Python {version}", [*pytest, *IN_PAIRS, *LISTENING]),
     ]
     return "passed" if all(passed) else "FAILED"
 
