@@ -6,8 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from firmware_bridge.codecs import samples_from_payload
 from firmware_bridge.frame import HEADER, MAX_BODY_BYTES, MAX_STUFFED_BYTES, Frame, FrameDecoder, encode_frame, stuff
 from firmware_bridge.messages import BY_TAGS, Codec, MessageType, frame_from_message, maybe_message
 
@@ -23,6 +25,7 @@ def rows_under(heading: str) -> list[list[str]]:
 
 VECTORS = rows_under("what | type | seq")
 STUFFED = rows_under("content | stuffed")
+PAYLOADS = rows_under("codec | channels | payload")
 DROPPED = rows_under("what | on the wire | because")
 
 
@@ -54,6 +57,19 @@ def test_each_vector_is_what_the_encoder_writes_and_the_decoder_reads(row: list[
 @pytest.mark.parametrize("row", STUFFED, ids=[row[0] for row in STUFFED])
 def test_cobs_is_as_the_page_shows(row: list[str]) -> None:
     assert stuff(span(row[0])).hex() == row[1]
+
+
+@pytest.mark.parametrize("row", PAYLOADS, ids=[f"{row[0]} {row[2]}" for row in PAYLOADS])
+def test_each_payload_holds_the_samples_that_the_page_says(row: list[str]) -> None:
+    codec, channels, payload = Codec(int(row[0].split()[0])), int(row[1]), bytes.fromhex(row[2])
+    expected = np.array([int(text) for text in row[3].split(",")]).reshape(-1, channels)
+    samples = samples_from_payload(codec, payload, len(expected), channels)
+    assert samples is not None
+    np.testing.assert_array_equal(samples * (1 << (23 if codec is Codec.PCM24 else 15)), expected)
+
+
+def test_the_page_shows_each_codec() -> None:
+    assert {int(row[0].split()[0]) for row in PAYLOADS} == set(Codec)
 
 
 @pytest.mark.parametrize("row", DROPPED, ids=[row[0] for row in DROPPED])
