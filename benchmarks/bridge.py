@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.bridge_over_tcp import delays_over_tcp_s
+from benchmarks.bridge_over_tcp import FRAME_S, delays_over_tcp_s
 from benchmarks.bridged_gaps import bridge_rows
 from benchmarks.machine import describe_machine
 from benchmarks.report import Table, markdown_from_tables
@@ -51,7 +51,7 @@ loses, gains, repeats or changes one to eight bytes at random places, an unhurt 
 one of 65536 damaged bodies pass that reach it. Latency: frames from the one that brings a sample to the one with which
 it comes out; over TCP on this machine {tcp_s:.0f} s of frames of 10 ms, in real time. Loss: {recordings}, a window
 every {hop:g} s, frames dropped at random, {seeds} times over; windows are compared that neither run refused.
-Bridges: over a hundred gaps of each recording, at random places."""
+Bridges: across a hundred gaps of each recording, at random places."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def measure_bridge(bundle: Bundle, effort: BridgeEffort) -> Table:
         classifier = Classifier(load_profile(DEVICE), bundle, engine)
         rows += [row for samples in (40, 128) for row in _label_rows(classifier, recordings, samples)]
         rows.append(_refusal_row(classifier, recordings, 40))
-    note = NOTE.format(recordings=what, hop=HOP_S, seeds=len(SEEDS), tcp_s=effort.frames_over_tcp / 100)
+    note = NOTE.format(recordings=what, hop=HOP_S, seeds=len(SEEDS), tcp_s=effort.frames_over_tcp * FRAME_S)
     return Table("Link to a microcontroller", COLUMNS, rows, note)
 
 

@@ -7,17 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.gaps import BEFORE_S, MAX_BRIDGED_S, ORDER, bridge
+from firmware_bridge.gaps import BEFORE_S, MAX_BRIDGED_S, ORDER, bridge, straight_line
 
 Float32 = NDArray[np.float32]
 
 GAPS = 100
 """In each recording, at random places."""
-
-
-def straight_line(before: Float32, after: Float32, count: int) -> Float32:
-    """float32 [count] from the last sample before to the first behind."""
-    return np.linspace(before[-1], after[0], count + 2)[1:-1].astype(np.float32)
 
 
 def wrong_share(recordings: Sequence[Float32], rate_hz: int, bridged: Callable[..., Float32]) -> float:

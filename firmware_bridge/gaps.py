@@ -27,15 +27,21 @@ def bridge(before: Float32, after: Float32, count: int) -> Float32:
     `benchmarks.bridge` sets beside it, is taken where there is too little sound before, or where the samples would be
     more than `MAX_LOUDER` times as loud as what is around them.
     """
-    line = np.linspace(before[-1], after[0], count + 2)[1:-1]
     if len(before) < 2 * ORDER or not np.ptp(before):
-        return line.astype(np.float32)
+        return straight_line(before, after, count)
     mean = before.mean(dtype=np.float64)
     model = _burg(before - mean)
     filled = _least_surprising(before[-ORDER:] - mean, after[:ORDER] - mean, count, model) + mean
     loudest = np.abs(np.concatenate([before, after[:ORDER]])).max()
     allowed = max(loudest, min(MAX_LOUDER * loudest, 1.0))
-    return (filled if np.abs(filled).max(initial=0) <= allowed else line).astype(np.float32)
+    if np.abs(filled).max(initial=0) > allowed:
+        return straight_line(before, after, count)
+    return np.asarray(filled, np.float32)
+
+
+def straight_line(before: Float32, after: Float32, count: int) -> Float32:
+    """float32 [count] from the last sample of `before` to the first of `after`."""
+    return np.linspace(before[-1], after[0], count + 2)[1:-1].astype(np.float32)
 
 
 def _burg(samples: Float64) -> Float64:

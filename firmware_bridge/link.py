@@ -36,7 +36,7 @@ from firmware_bridge.transports.transport import Transport
 
 RATE_CHECK_S = 1.0
 OVERRUN_BEFORE, LIFTED_OFF, LAST = map(int, (AudioFlag.OVERRUN_BEFORE, AudioFlag.LIFTED_OFF, AudioFlag.LAST))
-"""As plain numbers, which are compared ten times as fast, with each frame."""
+"""As plain numbers: an enumeration's own `&` is slow, and each frame of sound needs it."""
 PING_PAYLOAD = Struct("<Q")
 FROM_HOST = 0x80
 """Types from here on are the host's own; a device's end that echoes does not make it heard."""

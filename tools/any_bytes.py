@@ -18,6 +18,7 @@ from firmware_bridge.errors import BridgeError, TransportError
 from firmware_bridge.frame import Frame, encode_frame
 from firmware_bridge.link import Link
 from firmware_bridge.messages import Codec, Info, frame_from_message
+from firmware_bridge.session import Phase
 from firmware_bridge.timeline import MAX_LEAP_S, Chunk
 from firmware_bridge.transports.transport import Transport
 
@@ -63,7 +64,7 @@ def play(data: bytes, *, reorder_frames: int = 1) -> int:
     end = samples = 0
     while not fed.is_over:
         try:
-            if link.phase.value in ("closed", "refused"):
+            if link.phase in (Phase.CLOSED, Phase.REFUSED):
                 link.open()
             news = link.read(0.2)
         except BridgeError as error:

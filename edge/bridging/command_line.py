@@ -94,7 +94,7 @@ def share(text: str) -> float:
         value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1 or (value == 1 and found and not found[2]):
+    if not 0 <= value <= 1 or (value == 1 and not text.endswith("%")):
         raise argparse.ArgumentTypeError(f"{text} is no share, such as 1% or 0.01")
     return value
 

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* What many functions call. Placed in each of them, the code would be three times as long. */
+/* What many functions call. Placed in each of them, the code would be far longer; and clang's -Os is not gcc's. */
 #if defined(__clang__)
 #define RB_SHARED __attribute__((unused, noinline, minsize))
 #elif defined(__GNUC__)
@@ -440,7 +440,7 @@ static inline size_t rb_send_pong(rb_encoder_t *e, const rb_frame_t *ping, uint3
     return rb_send_message(e, (uint8_t)RB_PONG, ping->payload, ping->payload_bytes, t_us);
 }
 
-/* What a message always says: a tag, a number and how many bytes it has. */
+/* A tag that a message always has: an rb_tag_t without the pointer, which would cost stack and code. */
 typedef struct {
     uint8_t tag;
     uint8_t bytes;

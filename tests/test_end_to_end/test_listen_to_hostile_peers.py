@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import wave
+from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,8 +78,6 @@ def wrong_versions() -> Harm:
 
 def version_of(version: int) -> bytes:
     """A whole frame of another version."""
-    from binascii import crc_hqx
-
     body = bytes([0xA0 | version, MessageType.INFO]) + bytes(14)
     return stuff(body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")) + b"\0"
 
