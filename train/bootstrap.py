@@ -53,7 +53,7 @@ class Intervals:
 class Difference:
     """One figure of a model less that of another on the same cycles; None where it cannot be said."""
 
-    points: float | None
+    value: float | None
     interval: tuple[float, float] | None
     p_value: float | None
     """Two-sided; see `differences`."""
@@ -161,11 +161,11 @@ def _mean_difference(
     return {name: np.round(first[name] - second[name], 12) for name in FIGURES}
 
 
-def _difference(points: np.float64, resampled: NDArray[np.float64], can_say: bool) -> Difference:
-    if np.isnan(points):
+def _difference(value: np.float64, resampled: NDArray[np.float64], can_say: bool) -> Difference:
+    if np.isnan(value):
         return Difference(None, None, None)
     if not can_say:
-        return Difference(float(points), None, None)
+        return Difference(float(value), None, None)
     found = resampled[np.isfinite(resampled)]
     rarer = min(int((found <= 0).sum()), int((found >= 0).sum()))
-    return Difference(float(points), _ends(found), min(1.0, 2 * (1 + rarer) / (1 + found.size)))
+    return Difference(float(value), _ends(found), min(1.0, 2 * (1 + rarer) / (1 + found.size)))

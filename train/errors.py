@@ -6,7 +6,8 @@ TrainError
 │   └── AbsentClassError   the training side lacks a class
 ├── ConfigError       a recipe, option or combination that cannot work
 ├── DivergenceError   the loss is no longer a number
-└── CheckpointError   a checkpoint or run folder that cannot be read or does not fit
+├── CheckpointError   a checkpoint or run folder that cannot be read or does not fit
+└── AnswersError      a file of answers that cannot be read, or is of other cycles
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class DivergenceError(TrainError):
 
 class CheckpointError(TrainError):
     """A checkpoint or run folder that cannot be read or does not fit."""
+
+
+class AnswersError(TrainError):
+    """A file of answers that cannot be read, or is of other cycles than the one it is compared with."""

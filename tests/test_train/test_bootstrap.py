@@ -144,7 +144,7 @@ def test_equal_models_do_not_differ(seeds: int) -> None:
     labels, patients = models[0].labels, models[0].patients
     ours = [patient_counts(labels, each.probabilities, patients) for each in models]
     for found in differences(ours, ours[::-1], np.random.default_rng(0)).values():
-        assert (found.points, found.interval, found.p_value) == (0.0, (0.0, 0.0), 1.0)
+        assert (found.value, found.interval, found.p_value) == (0.0, (0.0, 0.0), 1.0)
 
 
 def test_swapped_models_differ_by_the_opposite_with_the_same_p() -> None:
@@ -154,7 +154,7 @@ def test_swapped_models_differ_by_the_opposite_with_the_same_p() -> None:
     )
     for name in FIGURES:
         low, high = there[name].interval or (0, 0)
-        assert back[name].points == -(there[name].points or 0)
+        assert back[name].value == -(there[name].value or 0)
         assert back[name].interval == pytest.approx((-high, -low))
         assert back[name].p_value == there[name].p_value
 
@@ -185,9 +185,9 @@ def test_a_difference_of_one_patient_has_no_interval_and_of_no_normal_cycle_no_v
     labels, patients = np.array([0, 1, 1]), np.array(["a", "a", "a"])
     one, other = (patient_counts(labels, np.eye(4)[said], patients) for said in ([0, 1, 1], [0, 1, 0]))
     found = differences([one], [other], np.random.default_rng(0))["sensitivity"]
-    assert (found.points, found.interval, found.p_value) == (0.5, None, None)
+    assert (found.value, found.interval, found.p_value) == (0.5, None, None)
     abnormal = patient_counts(labels[1:], np.eye(4)[[1, 1]], np.array(["a", "b"]))
-    assert differences([abnormal], [abnormal], np.random.default_rng(0))["score"].points is None
+    assert differences([abnormal], [abnormal], np.random.default_rng(0))["score"].value is None
 
 
 def two_models(advantage: float, seed: int = 0) -> tuple[PatientCounts, PatientCounts]:
