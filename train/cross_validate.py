@@ -2,7 +2,8 @@
 
 Every patient is tested once, by a network that never learnt from him: no epoch is selected, the last weights of each
 fold answer. With `--fine-tune` each fold's network is also trained further for each stethoscope (stage 2): only where
-that helps does a stethoscope deserve a model of its own. The same command goes on after a kill.
+that helps does a stethoscope deserve a model of its own. OUT/seed-N/answers-STAGE.npz keep what was said of every
+cycle, for `python -m train.compare_answers`. The same command goes on after a kill.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
+from train.answer_figures import figures_of_answers
+from train.answers import answers_from_cycles, write_answers
 from train.checkpoint import load_checkpoint, network_from_checkpoint
+from train.compare_answers import answers_file
 from train.config import Config
 from train.cycles import Cycle, CycleStore, LoadCycles
 from train.data import READERS, extent, folders_from_arguments
 from train.dataset import evaluation_images
 from train.distributed import accelerator
 from train.errors import AbsentClassError, ConfigError, TrainError
-from train.evaluate import figures, text_from_report
+from train.evaluation_text import text_from_report
 from train.loop import predict
 from train.recipes import fine_tuning
 from train.recording import Recording
@@ -58,7 +62,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Answers:
+class FoldAnswers:
     """Out-of-fold probabilities, float32 [number of cycles, classes], by the stage that gave them."""
 
     cycles: list[Cycle]
@@ -73,7 +77,7 @@ def cross_validate(study: Study) -> dict[str, Any]:
         raise ConfigError(f"--folds {study.folds}: give 2 or more")
     dataset = study.config.datasets[0].name
     recordings = READERS[dataset](study.data[dataset])
-    answers = Answers([], {COMMON: [], **({FINE_TUNED: []} if study.fine_tune else {})}, [])
+    answers = FoldAnswers([], {COMMON: [], **({FINE_TUNED: []} if study.fine_tune else {})}, [])
     for fold in range(study.folds):
         _answer_fold(study, recordings, fold, answers)
     return {
@@ -84,8 +88,8 @@ def cross_validate(study: Study) -> dict[str, Any]:
         "recordings": len(recordings),
         "patients_trained_on": 0,
         "seed": study.config.seed,
-        **_figures(answers, COMMON),
-        **({FINE_TUNED: _figures(answers, FINE_TUNED)} if study.fine_tune else {}),
+        **_figures(study, answers, COMMON),
+        **({FINE_TUNED: _figures(study, answers, FINE_TUNED)} if study.fine_tune else {}),
         "other_datasets": answers.other_datasets,
     }
 
@@ -96,7 +100,7 @@ def fold_config(config: Config, fold: int, folds: int) -> Config:
     return dataclasses.replace(config, datasets=(tested, *config.datasets[1:]))
 
 
-def _answer_fold(study: Study, recordings: Sequence[Recording], fold: int, answers: Answers) -> None:
+def _answer_fold(study: Study, recordings: Sequence[Recording], fold: int, answers: FoldAnswers) -> None:
     config, folder = fold_config(study.config, fold, study.folds), study.out / f"fold-{fold}"
     train(config, study.data, folder / COMMON, study.init, study.load)
     test = patient_fold(recordings, fold, study.folds).test
@@ -132,8 +136,11 @@ def _answers_of(folder: Path, cycles: Sequence[Cycle]) -> NDArray[np.float32]:
     return predict(network, evaluation_images(cycles, checkpoint.spec))
 
 
-def _figures(answers: Answers, stage: str) -> dict[str, Any]:
-    return figures(answers.cycles, np.concatenate(answers.by_stage[stage]))
+def _figures(study: Study, answers: FoldAnswers, stage: str) -> dict[str, Any]:
+    """Of the answers of one stage, which are also written, for `train.compare_answers`."""
+    found = answers_from_cycles(answers.cycles, np.concatenate(answers.by_stage[stage]))
+    write_answers(study.out / answers_file(stage), found)
+    return figures_of_answers(found)
 
 
 def text_from_seeds(reports: Sequence[Mapping[str, Any]]) -> str:

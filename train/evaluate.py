@@ -12,52 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
+from train.answer_figures import figures_of_answers
+from train.answers import Answers, answers_from_cycles, matched, write_answers
 from train.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
+from train.compare_answers import compare_answers
 from train.config import Protocol
 from train.cycles import Cycle, CycleStore, LoadCycles, read_cycles
 from train.data import READERS, extent, folders_from_arguments, patients
 from train.dataset import EvaluationPadding, evaluation_images
 from train.distributed import accelerator
 from train.errors import SplitError, TrainError
+from train.evaluation_text import text_from_report
 from train.loop import predict
-from train.metrics import abnormal_auc, confusion_matrix, scores_from_confusion
 from train.recording import Recording
 from train.run_folder import write_json
 from train.splits import split_recordings
-from train.task import cycles_for, labels_of
+from train.task import cycles_for
 
 
 def figures(cycles: Sequence[Cycle], probabilities: NDArray[np.floating]) -> dict[str, Any]:
-    """Score, Se, Sp and the rest over all cycles and per device; `probabilities` is [len(cycles), classes]."""
-    devices = sorted({cycle.device for cycle in cycles})
-    chosen = {device: np.array([cycle.device == device for cycle in cycles]) for device in devices}
-    labels = np.array([cycle.label for cycle in cycles], dtype=np.int64)
-    people = np.array([cycle.patient for cycle in cycles])
-    return {
-        **_figures(labels, people, probabilities),
-        "devices": {device: _figures(labels[at], people[at], probabilities[at]) for device, at in chosen.items()},
-    }
-
-
-def _figures(
-    labels: NDArray[np.int64], people: NDArray[np.str_], probabilities: NDArray[np.floating]
-) -> dict[str, Any]:
-    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
-    scores = scores_from_confusion(matrix)
-    return {
-        "score": _rounded(scores.score),
-        "sensitivity": _rounded(scores.sensitivity),
-        "specificity": _rounded(scores.specificity),
-        "abnormal_auc": _rounded(abnormal_auc(labels, probabilities)),
-        "cycles": len(labels),
-        "patients": len(set(people.tolist())),
-        "confusion": matrix.tolist(),
-    }
-
-
-def _rounded(value: float) -> float | None:
-    # JSON has no NaN: a figure without a cycle to measure it on is null.
-    return None if np.isnan(value) else round(value, 4)
+    """As `figures_of_answers`, without intervals; `probabilities` is [len(cycles), classes]."""
+    return figures_of_answers(answers_from_cycles(cycles, probabilities), resamples=0)
 
 
 def evaluate(
@@ -66,7 +41,17 @@ def evaluate(
     load: LoadCycles = read_cycles,
     padding: EvaluationPadding = "repetition",
 ) -> dict[str, Any]:
-    """Figures of a checkpoint on recordings, by the labels of its task.
+    """Figures, with intervals, of what `answer` gives."""
+    return figures_of_answers(answer(checkpoint, recordings, load, padding))
+
+
+def answer(
+    checkpoint: Checkpoint,
+    recordings: Sequence[Recording],
+    load: LoadCycles = read_cycles,
+    padding: EvaluationPadding = "repetition",
+) -> Answers:
+    """What a checkpoint says of every cycle of recordings of one dataset, by the labels of its task.
 
     `padding="smart"` is the published protocol's, and leaks: it reads the labels that are asked for. Raises SplitError
     where the recordings hold no annotated cycle.
@@ -76,7 +61,7 @@ def evaluate(
         raise SplitError("this side of the split has no annotated cycle; choose another --split")
     images = evaluation_images(cycles, checkpoint.spec, padding=padding, progress=True)
     network = network_from_checkpoint(checkpoint).to(accelerator())
-    return figures(cycles, predict(network, images))
+    return answers_from_cycles(cycles, predict(network, images))
 
 
 def select_recordings(
@@ -119,7 +104,11 @@ def build_parser() -> argparse.ArgumentParser:
         " (default: %(default)s)",
     )
     parser.add_argument("--unseen-only", action="store_true", help="leave out patients that the run was trained on")
+    parser.add_argument("--compare", type=Path, metavar="CKPT", help="also how far --model is from this checkpoint")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures here")
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE.npz", help="write every cycle's answer here, for train.compare_answers"
+    )
     return parser
 
 
@@ -143,12 +132,15 @@ def _report(arguments: argparse.Namespace) -> dict[str, Any]:
     checkpoint = load_checkpoint(arguments.model)
     recordings = READERS[dataset](folder)
     chosen = select_recordings(recordings, arguments.split, folder, checkpoint, dataset)
-    trained_on = set(checkpoint.training_run.get("patients", {}).get(dataset, {}).get("training", ()))
+    trained_on = _trained_on(checkpoint, dataset)
     if arguments.unseen_only:
         chosen = [recording for recording in chosen if recording.patient not in trained_on]
-    store = CycleStore()
+    load = CycleStore().load
     published = arguments.protocol == "published"
-    leaking = evaluate(checkpoint, chosen, store.load, padding="smart") if published else None
+    leaking = evaluate(checkpoint, chosen, load, padding="smart") if published else None
+    answers = answer(checkpoint, chosen, load)
+    if arguments.answers:
+        write_answers(arguments.answers, answers)
     return {
         "model": str(arguments.model),
         "protocol": arguments.protocol,
@@ -157,31 +149,29 @@ def _report(arguments: argparse.Namespace) -> dict[str, Any]:
         "split": arguments.split,
         "recordings": len(chosen),
         "patients_trained_on": len(set(patients(chosen)) & trained_on),
-        **evaluate(checkpoint, chosen, store.load),
+        **figures_of_answers(answers),
         "leaking_figures": leaking,
+        **({"comparison": _comparison(answers, arguments, chosen, load)} if arguments.compare else {}),
     }
 
 
-def text_from_report(report: dict[str, Any]) -> str:
-    """The figures as a table for a terminal."""
-    title = f"{report['dataset']} ({report['extent']}), split {report['split']}, {report['recordings']} recordings"
-    if report["patients_trained_on"]:
-        title += f"; {report['patients_trained_on']} of these patients were trained on"
-    lines = [title, f"{'':12}{'Score':>7}{'Se':>7}{'Sp':>7}{'AUC':>7}{'cycles':>8}{'patients':>10}"]
-    lines += [_row(name, row) for name, row in {"all": report, **report["devices"]}.items()]
-    if report.get("leaking_figures"):
-        lines.append(_row("*leaking", report["leaking_figures"]) + "   * test windows padded by their labels")
-    labels = labels_of(len(report["confusion"]))
-    lines += ["", "true \\ said  " + "".join(f"{name:>9}" for name in labels)]
-    matrix = zip(labels, report["confusion"], strict=True)
-    lines += [f"{name:13}" + "".join(f"{count:9}" for count in counts) for name, counts in matrix]
-    return "\n".join(lines)
+def _comparison(
+    ours: Answers, arguments: argparse.Namespace, recordings: Sequence[Recording], load: LoadCycles
+) -> dict[str, Any]:
+    """What the report says of `--compare`. Raises CheckpointError, AnswersError."""
+    other = load_checkpoint(arguments.compare)
+    theirs = answer(other, recordings, load)
+    first, second = matched([(str(arguments.model), ours), (str(arguments.compare), theirs)])
+    return {
+        "model": str(arguments.compare),
+        "patients_trained_on": len(set(patients(recordings)) & _trained_on(other, ours.dataset)),
+        "figures": figures_of_answers(theirs),
+        **compare_answers([first], [second]),
+    }
 
 
-def _row(name: str, row: dict[str, Any]) -> str:
-    shown = [row["score"], row["sensitivity"], row["specificity"], row["abnormal_auc"]]
-    cells = "".join(f"{'-' if value is None else f'{100 * value:.1f}':>7}" for value in shown)
-    return f"{name:12}{cells}{row['cycles']:8}{row['patients']:10}"
+def _trained_on(checkpoint: Checkpoint, dataset: str) -> set[str]:
+    return set(checkpoint.training_run.get("patients", {}).get(dataset, {}).get("training", ()))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from train.answer_figures import figures_of_answers
+from train.answers import read_answers
+from train.compare_answers import main as compare_main
 from train.cross_validate import main
 
 
@@ -19,6 +22,15 @@ def test_every_cycle_is_answered_once(folds: Path) -> None:
     (report,) = json.loads((folds / "report.json").read_text(encoding="utf-8"))["seeds"]
     assert (report["cycles"], report["patients"], report["extent"]) == (32, 8, "subset")
     assert sum(map(sum, report["confusion"])) == 32
+
+
+def test_the_figures_have_intervals_and_the_answers_are_kept(folds: Path) -> None:
+    (report,) = json.loads((folds / "report.json").read_text(encoding="utf-8"))["seeds"]
+    low, high = report["intervals"]["score"]
+    assert low <= report["score"] <= high
+    answers = read_answers(folds / "seed-0" / "answers-common.npz")
+    assert (len(answers.labels), set(answers.patients)) == (32, {str(number) for number in range(101, 109)})
+    assert figures_of_answers(answers).items() <= report.items()
 
 
 def test_no_fold_learnt_from_or_selected_on_the_patients_it_tests(folds: Path) -> None:
@@ -49,6 +61,8 @@ def test_stage_2_answers_for_its_own_stethoscope_and_seeds_are_summarised(
     for report in reports:
         assert sum(map(sum, report["fine_tuned"]["confusion"])) == 32
         assert set(report["fine_tuned"]["devices"]) == {"Litt3200", "Meditron"}
+    # Stage 2 against stage 1, over both seeds.
+    assert compare_main([str(tmp_path / "out"), str(tmp_path / "out"), "--stage", "fine_tuned,common"]) == 0
     assert {path.name for path in (tmp_path / "out" / "seed-1" / "fold-0").iterdir()} == {
         "common",
         "Litt3200",

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from train.answer_figures import figures_of_answers
+from train.answers import read_answers
 from train.cycles import Cycle
 from train.evaluate import figures, main
 from train.run import main as train_main
@@ -17,6 +19,13 @@ from train.run import main as train_main
 def checkpoint(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "smoke"
     assert train_main(["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(out)]) == 0
+    return out / "best"
+
+
+@pytest.fixture(scope="module")
+def other_checkpoint(icbhi_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "other"
+    assert train_main(["--recipe", "smoke", "--data", str(icbhi_folder), "--out", str(out), "--seed", "7"]) == 0
     return out / "best"
 
 
@@ -30,6 +39,8 @@ def report(checkpoint: Path, folder: object, tmp_path: Path, *more: str) -> dict
 def test_validation_repeats_what_the_run_measured(checkpoint: Path, icbhi_folder: Path, tmp_path: Path) -> None:
     found = report(checkpoint, icbhi_folder, tmp_path)
     measured = json.loads((checkpoint / "checkpoint.json").read_text())["metrics"]["validation"]["icbhi"]
+    for row in found["devices"].values():
+        del row["intervals"]
     assert {name: found[name] for name in measured} == measured
 
 
@@ -62,6 +73,50 @@ def test_the_same_command_gives_the_same_report(checkpoint: Path, icbhi_folder: 
     assert first == second
 
 
+def test_every_table_has_intervals_around_its_figures(
+    checkpoint: Path, icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = report(checkpoint, icbhi_folder, tmp_path, "--split", "all")
+    for table in (found, *found["devices"].values()):
+        assert table["intervals"]["resamples"] == 2000
+        for figure in ("score", "sensitivity", "specificity", "abnormal_auc"):
+            low, high = table["intervals"][figure]
+            assert low <= table[figure] <= high
+    assert "95 % over patients" in capsys.readouterr().out
+
+
+def test_a_checkpoint_compared_with_itself_does_not_differ(
+    checkpoint: Path, icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = report(checkpoint, icbhi_folder, tmp_path, "--split", "all", "--compare", str(checkpoint))["comparison"]
+    assert (found["model"], found["patients_trained_on"], set(found["devices"])) == (
+        str(checkpoint),
+        4,
+        {"Litt3200", "Meditron"},
+    )
+    for difference in found["differences"].values():
+        assert difference == {"difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+    assert "+0.0 (+0.0 to +0.0), p 1.000" in capsys.readouterr().out
+
+
+def test_a_compared_checkpoint_is_measured_on_the_same_cycles(
+    checkpoint: Path, other_checkpoint: Path, icbhi_folder: Path, tmp_path: Path
+) -> None:
+    ours, theirs = (report(each, icbhi_folder, tmp_path, "--split", "all") for each in (checkpoint, other_checkpoint))
+    found = report(checkpoint, icbhi_folder, tmp_path, "--split", "all", "--compare", str(other_checkpoint))
+    assert found["comparison"]["figures"]["confusion"] == theirs["confusion"]
+    difference = found["comparison"]["differences"]["score"]
+    assert difference["difference"] == pytest.approx(ours["score"] - theirs["score"], abs=1e-4)
+    assert difference["interval"][0] <= difference["difference"] <= difference["interval"][1]
+
+
+def test_saved_answers_give_the_figures_again(checkpoint: Path, icbhi_folder: Path, tmp_path: Path) -> None:
+    found = report(checkpoint, icbhi_folder, tmp_path, "--split", "all", "--answers", str(tmp_path / "answers.npz"))
+    answers = read_answers(tmp_path / "answers.npz")
+    assert figures_of_answers(answers).items() <= found.items()
+    assert answers.index.tolist() == [0, 1, 2, 3] * 8
+
+
 @pytest.mark.parametrize(
     ("data", "more", "expected"),
     [
@@ -69,6 +124,8 @@ def test_the_same_command_gives_the_same_report(checkpoint: Path, icbhi_folder: 
         ("nowhere", [], "nowhere is not a folder"),
         (None, ["--split", "half"], "unknown split 'half'"),
         (None, ["--model", "nowhere"], "is not a checkpoint folder"),
+        (None, ["--compare", "nowhere"], "is not a checkpoint folder"),
+        (None, ["--answers", "nowhere/answers.npz"], "nowhere/answers.npz cannot be written"),
     ],
 )
 def test_a_wrong_command_gets_one_line(

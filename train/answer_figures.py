@@ -1,0 +1,50 @@
+"""The figures of a network's answers, over all cycles and per device, and how sure they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from train.answers import Answers
+from train.bootstrap import RESAMPLES, SEED, intervals, patient_counts
+from train.metrics import abnormal_auc, confusion_matrix, scores_from_confusion
+
+
+def figures_of_answers(answers: Answers, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Score, Se, Sp and the rest over all cycles and per device, with 95 % intervals over patients.
+
+    Plain JSON values. `resamples` of 0 leaves the intervals out.
+    """
+    devices = {device: answers.devices == device for device in np.unique(answers.devices).tolist()}
+    return {
+        **_figures(answers, resamples),
+        "devices": {device: _figures(answers.at(chosen), resamples) for device, chosen in devices.items()},
+    }
+
+
+def _figures(answers: Answers, resamples: int) -> dict[str, Any]:
+    matrix = confusion_matrix(answers.labels, answers.probabilities.argmax(axis=1), answers.probabilities.shape[1])
+    scores = scores_from_confusion(matrix)
+    return {
+        "score": _rounded(scores.score),
+        "sensitivity": _rounded(scores.sensitivity),
+        "specificity": _rounded(scores.specificity),
+        "abnormal_auc": _rounded(abnormal_auc(answers.labels, answers.probabilities)),
+        **({"intervals": _intervals(answers, resamples)} if resamples else {}),
+        "cycles": len(answers.labels),
+        "patients": len(np.unique(answers.patients)),
+        "confusion": matrix.tolist(),
+    }
+
+
+def _intervals(answers: Answers, resamples: int) -> dict[str, Any]:
+    counts = patient_counts(answers.labels, answers.probabilities, answers.patients)
+    found = intervals(counts, np.random.default_rng(SEED), resamples)
+    ends = {name: None if pair is None else [_rounded(end) for end in pair] for name, pair in found.ends.items()}
+    return {**ends, "resamples": found.resamples, "left_out": found.left_out}
+
+
+def _rounded(value: float) -> float | None:
+    # JSON has no NaN: a figure without a cycle to measure it on is null.
+    return None if np.isnan(value) else round(value, 4)
