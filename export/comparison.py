@@ -12,8 +12,11 @@ from export.measure import Measured, entry_from
 from export.staging import staged_file
 from export.thresholds import Thresholds, objections_to
 from export.validation import Validation
+from train.compare_answers import difference_text
+from train.evaluation_text import interval_text
 
 SCHEMA = 1
+_JUDGED = ("score", "abnormal_auc")
 
 
 def comparison(
@@ -43,6 +46,7 @@ def text_from_comparison(report: Mapping[str, Any]) -> str:
     ]
     lines += [f"{report['machine']['processor']}, one thread, one image at a time", "", _heading(report["data"])]
     lines += [_row(name, entry) for name, entry in report["models"].items()]
+    lines += [line for dataset in report["data"] for line in ("", *_doubt(dataset, report["models"]))]
     return "\n".join([*lines, *("", *report["objections"])] if report["objections"] else lines)
 
 
@@ -50,6 +54,18 @@ def write_comparison(path: Path, report: Mapping[str, Any]) -> None:
     """As JSON, whole or not at all. Raises ExportError."""
     with staged_file(path) as partial:
         partial.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _doubt(dataset: str, models: Mapping[str, Any]) -> list[str]:
+    """The 95 % intervals of one dataset's Score and AUC, and how far each graph is from the reference."""
+    titles = ("Score", "AUC", "Score less reference's", "AUC less reference's")
+    lines = [f"{f'{dataset}, 95 %':20}" + "".join(f"{title:>36}" for title in titles)]
+    for name, entry in models.items():
+        held = entry["figures"][dataset]["intervals"]
+        cells = [interval_text(held[figure]) for figure in _JUDGED]
+        cells += [difference_text(entry["differences"][dataset][key]) for key in _JUDGED if "differences" in entry]
+        lines.append(f"{name:20}" + "".join(f"{cell:>36}" for cell in cells))
+    return lines
 
 
 def _heading(data: Mapping[str, Any]) -> str:

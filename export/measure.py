@@ -17,9 +17,11 @@ from edge.engine.tensorrt import open_tensorrt_engine
 from export.inference import cycle_probabilities, onnx_probabilities, open_session, torch_probabilities
 from export.latency import latency_ms
 from export.onnx_metadata import OnnxMetadata
+from train.answer_figures import figures_of_answers
+from train.answers import answers_from_cycles
 from train.checkpoint import WEIGHTS_FILE, Checkpoint, network_from_checkpoint
+from train.compare_answers import compare_answers
 from train.dataset import EvaluationImages
-from train.evaluate import figures
 
 REFERENCE = "pytorch"
 
@@ -98,10 +100,18 @@ def measure_plan(source: PlanSource, folder: Path, held: Mapping[str, Evaluation
 
 
 def entry_from(measured: Measured, reference: Measured, held: Mapping[str, EvaluationImages]) -> dict[str, Any]:
-    """What a report says about one of them; differences from the reference are over all probabilities of all cycles."""
+    """What a report says about one of them; differences from the reference are over all probabilities of all cycles.
+
+    `differences`, of all but the reference, are those of its figures, with intervals over patients.
+    """
     ours = np.concatenate(list(measured.probabilities.values()))
     theirs = np.concatenate(list(reference.probabilities.values()))
     difference = np.abs(ours - theirs)
+    answers, others = (
+        {name: answers_from_cycles(images.cycles, each.probabilities[name]) for name, images in held.items()}
+        for each in (measured, reference)
+    )
+    paired = {name: compare_answers([found], [others[name]])["differences"] for name, found in answers.items()}
     return {
         "precision": measured.precision,
         "activations": measured.activations,
@@ -111,5 +121,6 @@ def entry_from(measured: Measured, reference: Measured, held: Mapping[str, Evalu
         "max_probability_difference": float(np.max(difference)),
         "mean_probability_difference": float(np.mean(difference)),
         "agreement": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
-        "figures": {name: figures(images.cycles, measured.probabilities[name]) for name, images in held.items()},
+        "figures": {name: figures_of_answers(found) for name, found in answers.items()},
+        **({} if measured is reference else {"differences": paired}),
     }

@@ -12,10 +12,13 @@ from edge.bundle import COMMON_MODEL
 from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
 from export.expectation import FIGURES
+from train.compare_answers import difference_text
+from train.evaluation_text import interval_text
 
 MODEL_CARD_NAME = "MODEL_CARD.md"
 TEMPLATE_NAME = "model_card.md"
 _REFERENCE = "pytorch"
+_DOUBTED = ("score", "abnormal_auc")
 _UNKNOWN = "not recorded"
 DATASETS = {
     ("icbhi", "subset"): (
@@ -59,6 +62,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         figures="\n\n".join(
             _figures_table(dataset, metrics, sorted(manifest["files"])) for dataset in metrics["measured_on"]
         ),
+        intervals=_intervals(metrics, sorted(manifest["files"])),
         expectation=_expectation(metrics.get("cross_validation")),
         calibration=_calibration(manifest.get("temperature"), manifest["device"]),
         differences=_differences_table(metrics["models"]),
@@ -141,6 +145,35 @@ def _figures_table(dataset: str, metrics: Mapping[str, Any], files: Sequence[str
     for device in figures[_REFERENCE]["devices"]:
         rows.append(_figures_row(device, [held["devices"][device] for held in figures.values()]))
     return table(heading, rows)
+
+
+def _intervals(metrics: Mapping[str, Any], files: Sequence[str]) -> str:
+    """How sure Score and AUC are, where the comparison says it: those made before have no intervals."""
+    reference = metrics["models"][_REFERENCE]["figures"]
+    if any("intervals" not in held for held in reference.values()):
+        return "How sure these figures are was not measured."
+    text = (
+        "In brackets are 95 % intervals, by bootstrap over patients with all their cycles; a dash: too few patients "
+        "for one. They say nothing of what another training run, or another hospital, would give. A file's differences "
+        "from float32 are of the same cycles, in points, with a two-sided p-value."
+    )
+    return "\n\n".join([text, *(_intervals_table(dataset, metrics["models"], files) for dataset in reference)])
+
+
+def _intervals_table(dataset: str, models: Mapping[str, Any], files: Sequence[str]) -> str:
+    held = models[_REFERENCE]["figures"][dataset]
+    rows = [_interval_row("float32, **all**", held)]
+    rows += [_interval_row(f"float32, {device}", row) for device, row in held["devices"].items()]
+    for name in files:
+        found = models[name]["differences"][dataset]
+        cells = [difference_text(found[figure]) for figure in _DOUBTED]
+        rows.append([f"`{name}` less float32", str(held["patients"]), *cells])
+    return table([dataset, "patients", "Score", "AUC normal/abnormal"], rows)
+
+
+def _interval_row(title: str, row: Mapping[str, Any]) -> list[str]:
+    cells = [f"{percent(row[figure])} ({interval_text(row['intervals'][figure])})" for figure in _DOUBTED]
+    return [title, str(row["patients"]), *cells]
 
 
 def _expectation(crossed: Mapping[str, Any] | None) -> str:

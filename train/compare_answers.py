@@ -59,11 +59,22 @@ def difference_row(ours: Sequence[Answers], theirs: Sequence[Answers], chosen: N
 
 def text_from_differences(comparison: Mapping[str, Any]) -> str:
     """A row for all cycles and one for each device: points, 95 % interval and p-value of each figure."""
-    lines = [f"{'difference':12}" + "".join(f"{title:>30}" for title in TITLES) + f"{'cycles':>8}{'patients':>10}"]
+    lines = [f"{'difference':12}" + "".join(f"{title:>36}" for title in TITLES) + f"{'cycles':>8}{'patients':>10}"]
     for name, row in {"all": comparison, **comparison["devices"]}.items():
-        cells = "".join(f"{_cell(row['differences'][figure]):>30}" for figure in FIGURES)
+        cells = "".join(f"{difference_text(row['differences'][figure]):>36}" for figure in FIGURES)
         lines.append(f"{name:12}{cells}{row['cycles']:8}{row['patients']:10}")
     return "\n".join(lines)
+
+
+def difference_text(found: Mapping[str, Any]) -> str:
+    """One figure's difference in points, with its interval and p-value as far as there are any."""
+    if found["difference"] is None:
+        return "-"
+    text = f"{100 * found['difference']:+.2f}"
+    if found["interval"] is None:
+        return text
+    low, high = found["interval"]
+    return f"{text} ({100 * low:+.2f} to {100 * high:+.2f}), p {found['p_value']:.3f}"
 
 
 def read_side(path: Path, stage: str) -> list[tuple[str, Answers]]:
@@ -134,17 +145,8 @@ def _plain(difference: Difference) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def _cell(found: Mapping[str, Any]) -> str:
-    if found["difference"] is None:
-        return "-"
-    text = f"{100 * found['difference']:+.1f}"
-    if found["interval"] is None:
-        return text
-    low, high = found["interval"]
-    return f"{text} ({100 * low:+.1f} to {100 * high:+.1f}), p {found['p_value']:.3f}"
+    # 0.0 is added because a difference of -0.0 is none.
+    return None if value is None else round(value, 4) + 0.0
 
 
 if __name__ == "__main__":

@@ -57,11 +57,31 @@ def test_float_graph_equals_the_checkpoint_and_lower_precision_comes_near(report
         assert models[name]["bytes"] < models["fp32.onnx"]["bytes"]
 
 
+def test_each_graph_has_intervals_and_its_paired_difference_from_the_reference(report: dict[str, Any]) -> None:
+    reference = report["models"]["pytorch"]
+    assert "differences" not in reference
+    for name, found in report["models"].items():
+        held = found["figures"]["icbhi"]
+        low, high = held["intervals"]["score"]
+        assert low <= held["score"] <= high
+        assert held["devices"]["Meditron"]["intervals"]["score"] is None, "one patient says nothing of others"
+        if name != "pytorch":
+            difference = found["differences"]["icbhi"]["score"]
+            gap = held["score"] - reference["figures"]["icbhi"]["score"]
+            assert difference["difference"] == pytest.approx(gap, abs=1.1e-4)
+            assert difference["interval"][0] <= difference["difference"] <= difference["interval"][1]
+            assert 0 < difference["p_value"] <= 1
+    unchanged = report["models"]["fp32.onnx"]["differences"]["icbhi"]["score"]
+    assert unchanged == {"difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+
+
 def test_table_has_a_row_for_each_and_names_the_data(report: dict[str, Any]) -> None:
     text = text_from_comparison(report)
     assert "icbhi (subset): 16 cycles of 2 validation patients" in text
     for name in report["models"]:
-        assert any(line.startswith(name) for line in text.splitlines())
+        assert sum(line.startswith(name) for line in text.splitlines()) == 2
+    assert "icbhi, 95 %" in text
+    assert "+0.00 (+0.00 to +0.00), p 1.000" in text
 
 
 @pytest.mark.parametrize(

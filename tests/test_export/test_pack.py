@@ -20,6 +20,7 @@ from export.errors import PackError
 from export.expectation import expectation
 from export.graph import with_batch
 from export.inference import onnx_probabilities, open_session, torch_probabilities
+from export.model_card import model_card
 from train.checkpoint import Checkpoint, network_from_checkpoint
 
 INT8 = ("int8-u8.onnx", "int8-s8.onnx")
@@ -89,6 +90,39 @@ def test_model_card_holds_the_figures_and_what_must_not_be_done(arguments: list[
     assert "must not be used" in card
     assert "*subset*" in card
     assert "$" not in card
+
+
+def test_model_card_shows_how_sure_score_and_auc_are(arguments: list[str], tmp_path: Path) -> None:
+    assert pack.main([*arguments, str(tmp_path / "common")]) == 0
+    card = (tmp_path / "common" / "MODEL_CARD.md").read_text()
+    models = json.loads((tmp_path / "common" / "manifest.json").read_text())["metrics"]["models"]
+    held = models["pytorch"]["figures"]["icbhi"]
+    low, high = held["intervals"]["score"]
+    assert f"| float32, **all** | 2 | {100 * held['score']:.1f} ({100 * low:.1f} to {100 * high:.1f}) |" in card
+    found = models["int8-u8.onnx"]["differences"]["icbhi"]["score"]
+    assert f"| `int8-u8.onnx` less float32 | 2 | {100 * found['difference']:+.2f} (" in card
+
+
+def test_a_comparison_without_intervals_is_still_packed(
+    checkpoint_folder: Path, graphs: list[Path], comparison_path: Path, tmp_path: Path
+) -> None:
+    old = json.loads(comparison_path.read_text())
+    for entry in old["models"].values():
+        entry.pop("differences", None)
+        for held in entry["figures"].values():
+            for row in (held, *held["devices"].values()):
+                del row["intervals"]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    metrics = pack.read_metrics(tmp_path / "old.json", None, None, "common")
+    pack.pack(checkpoint_folder, graphs, metrics, "common", tmp_path / "common")
+    assert load_bundle(tmp_path / "common").metrics["models"].keys() == old["models"].keys()
+    assert "How sure these figures are was not measured." in (tmp_path / "common" / "MODEL_CARD.md").read_text()
+
+
+def test_the_card_of_a_released_manifest_can_be_made_again(repository: Path) -> None:
+    for folder in (repository / "models").iterdir():
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        assert "| **all** |" in model_card(manifest, "network")
 
 
 def test_cross_validation_reaches_the_manifest_and_the_card(

@@ -96,7 +96,7 @@ def test_a_checkpoint_compared_with_itself_does_not_differ(
     )
     for difference in found["differences"].values():
         assert difference == {"difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
-    assert "+0.0 (+0.0 to +0.0), p 1.000" in capsys.readouterr().out
+    assert "+0.00 (+0.00 to +0.00), p 1.000" in capsys.readouterr().out
 
 
 def test_a_compared_checkpoint_is_measured_on_the_same_cycles(
