@@ -22,6 +22,9 @@ RESAMPLES: Final = 2000
 SEED: Final = 0
 """Of the reports, so that the same answers give the same intervals."""
 FIGURES: Final = ("score", "sensitivity", "specificity", "abnormal_auc")
+FEWEST_PATIENTS: Final = 6
+"""For an interval. By chance all of n patients lie on one side of the truth in 2^(1-n) of samples, and every resample
+with them: below six no interval of resamples can hold it in 95 %. Two patients' holds it half the time (measured)."""
 _TAILS: Final = (2.5, 97.5)
 
 Figures = Mapping[str, NDArray[np.float64]]
@@ -41,9 +44,10 @@ class PatientCounts:
 
 @dataclass(frozen=True)
 class Intervals:
-    """95 % intervals by the names of `FIGURES`, None where patients are too few to say."""
+    """By the names of `FIGURES`."""
 
     ends: Mapping[str, tuple[float, float] | None]
+    """Of 95 %; None where patients are too few to say."""
     resamples: int
     left_out: int
     """Resamples without normal or without abnormal cycles, which say nothing of Score and AUC."""
@@ -95,13 +99,13 @@ def drawn_figures(counts: PatientCounts, drawn: NDArray[np.int64]) -> Figures:
 
 
 def intervals(counts: PatientCounts, rng: np.random.Generator, resamples: int = RESAMPLES) -> Intervals:
-    """Of each figure; None where fewer than two patients have the normal, or the abnormal, cycles that it is made of.
+    """Of each figure; None where fewer than `FEWEST_PATIENTS` have the normal, or the abnormal, cycles it is made of.
 
-    One patient drawn again is still one patient: an interval of nothing would look like certainty.
+    An interval of one patient drawn again and again, of width nought, would look like certainty.
     """
     found = drawn_figures(counts, draw_patients(len(counts.confusion), resamples, rng))
-    can_say = _enough_patients(counts)
-    ends = {name: _ends(found[name]) if can_say[name] else None for name in FIGURES}
+    people = _patients_behind(counts)
+    ends = {name: _ends(found[name]) if people[name] >= FEWEST_PATIENTS else None for name in FIGURES}
     return Intervals(ends, resamples, int(np.isnan(found["score"]).sum()))
 
 
@@ -116,13 +120,14 @@ def differences(
     Either may have been trained with several seeds: the mean of their figures then counts. The p-value is two-sided
     and reads the same resamples: where of B of them k have a difference of at most 0 and m of at least 0, it is
     2 (1 + min(k, m)) / (1 + B), at most 1. So it is below 0.05 where the interval leaves out 0, give or take a
-    resample, and never below 2 / (1 + B).
+    resample. It is never below 2^(1-n), what a sign test says of n patients who all prefer the same model. Of fewer
+    than `FEWEST_PATIENTS` neither is given.
     """
     drawn = draw_patients(len(ours[0].confusion), resamples, rng)
     everyone = np.ones((1, drawn.shape[1]), dtype=np.int64)
     resampled, whole = (_mean_difference(ours, theirs, each) for each in (drawn, everyone))
-    can_say = _enough_patients(ours[0])
-    return {name: _difference(whole[name][0], resampled[name], can_say[name]) for name in FIGURES}
+    people = _patients_behind(ours[0])
+    return {name: _difference(whole[name][0], resampled[name], people[name]) for name in FIGURES}
 
 
 def _wins(
@@ -137,11 +142,12 @@ def _wins(
     return wins
 
 
-def _enough_patients(counts: PatientCounts) -> dict[str, bool]:
+def _patients_behind(counts: PatientCounts) -> dict[str, int]:
+    """How many patients have the cycles that a figure is made of; of the two sides of Score and AUC, the fewer."""
     by_class = counts.confusion.sum(axis=2)
-    normal = int((by_class[:, NORMAL] > 0).sum()) > 1
-    abnormal = int((np.delete(by_class, NORMAL, axis=1).sum(axis=1) > 0).sum()) > 1
-    return dict(zip(FIGURES, (normal and abnormal, abnormal, normal, normal and abnormal), strict=True))
+    normal = int((by_class[:, NORMAL] > 0).sum())
+    abnormal = int(np.delete(by_class, NORMAL, axis=1).any(axis=1).sum())
+    return dict(zip(FIGURES, (min(normal, abnormal), abnormal, normal, min(normal, abnormal)), strict=True))
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -161,11 +167,12 @@ def _mean_difference(
     return {name: np.round(first[name] - second[name], 12) for name in FIGURES}
 
 
-def _difference(value: np.float64, resampled: NDArray[np.float64], can_say: bool) -> Difference:
+def _difference(value: np.float64, resampled: NDArray[np.float64], patients: int) -> Difference:
     if np.isnan(value):
         return Difference(None, None, None)
-    if not can_say:
+    if patients < FEWEST_PATIENTS:
         return Difference(float(value), None, None)
     found = resampled[np.isfinite(resampled)]
     rarer = min(int((found <= 0).sum()), int((found >= 0).sum()))
-    return Difference(float(value), _ends(found), min(1.0, 2 * (1 + rarer) / (1 + found.size)))
+    p_value = max(2 * (1 + rarer) / (1 + found.size), 2.0 ** (1 - patients))
+    return Difference(float(value), _ends(found), min(1.0, p_value))

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from edge.icbhi_score import IcbhiScore, icbhi_score
 from edge.labels import LABELS
 from edge.results import Result
+from train.bootstrap import RESAMPLES, SEED, draw_patients
 from train.heard import HeardRecording
 
 MARKED = "marked"
 """The decision on a cycle cut at its marks."""
-RESAMPLES = 2000
-"""Of patients, for an interval."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _gap(decisions: Sequence[CycleDecision], name: str) -> dict[str, float | Non
     """Score with marks less Score without; the interval is of patients drawn with replacement."""
     patients = sorted({decision.patient for decision in decisions})
     counts = np.array([_counts([d for d in decisions if d.patient == patient], name) for patient in patients])
-    drawn = np.random.default_rng(0).multinomial(len(patients), [1 / len(patients)] * len(patients), RESAMPLES)
+    drawn = draw_patients(len(patients), RESAMPLES, np.random.default_rng(SEED))
     gaps = _gaps(drawn @ counts)
     gaps = gaps[np.isfinite(gaps)]
     gap = _gaps(counts.sum(axis=0, keepdims=True))[0]

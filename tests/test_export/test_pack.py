@@ -94,13 +94,15 @@ def test_model_card_holds_the_figures_and_what_must_not_be_done(arguments: list[
 
 def test_model_card_shows_how_sure_score_and_auc_are(arguments: list[str], tmp_path: Path) -> None:
     assert pack.main([*arguments, str(tmp_path / "common")]) == 0
-    card = (tmp_path / "common" / "MODEL_CARD.md").read_text()
-    models = json.loads((tmp_path / "common" / "manifest.json").read_text())["metrics"]["models"]
-    held = models["pytorch"]["figures"]["icbhi"]
-    low, high = held["intervals"]["score"]
-    assert f"| float32, **all** | 2 | {100 * held['score']:.1f} ({100 * low:.1f} to {100 * high:.1f}) |" in card
-    found = models["int8-u8.onnx"]["differences"]["icbhi"]["score"]
-    assert f"| `int8-u8.onnx` less float32 | 2 | {100 * found['difference']:+.2f} (" in card
+    described = json.loads((tmp_path / "common" / "manifest.json").read_text())
+    held = described["metrics"]["models"]["pytorch"]["figures"]["icbhi"]
+    assert f"| float32, **all** | 2 | {100 * held['score']:.1f} (-) |" in model_card(described, "network")
+    held["intervals"]["score"] = [0.123, 0.456]
+    difference = {"difference": -0.0012, "interval": [-0.004, 0.0021], "p_value": 0.5}
+    described["metrics"]["models"]["int8-u8.onnx"]["differences"]["icbhi"]["score"] = difference
+    card = model_card(described, "network")
+    assert f"| float32, **all** | 2 | {100 * held['score']:.1f} (12.3 to 45.6) |" in card
+    assert "| `int8-u8.onnx` less float32 | 2 | -0.12 (-0.40 to +0.21), p 0.500 |" in card
 
 
 def test_a_comparison_without_intervals_is_still_packed(
@@ -121,8 +123,8 @@ def test_a_comparison_without_intervals_is_still_packed(
 
 def test_the_card_of_a_released_manifest_can_be_made_again(repository: Path) -> None:
     for folder in (repository / "models").iterdir():
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        assert "| **all** |" in model_card(manifest, "network")
+        described = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        assert "| **all** |" in model_card(described, "network")
 
 
 def test_cross_validation_reaches_the_manifest_and_the_card(

@@ -1,5 +1,6 @@
 """Intervals by bootstrap over patients, against SciPy, naive loops and what must hold of any."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from train.bootstrap import FIGURES, PatientCounts, differences, draw_patients, drawn_figures, intervals, patient_counts
+from train.bootstrap import (
+    FEWEST_PATIENTS,
+    FIGURES,
+    PatientCounts,
+    differences,
+    draw_patients,
+    drawn_figures,
+    intervals,
+    patient_counts,
+)
 from train.metrics import abnormal_auc, confusion_matrix, scores_from_confusion
 
 
@@ -81,21 +91,20 @@ def test_patients_of_one_cycle_each_get_scipys_interval(figure: str) -> None:
     assert ends == pytest.approx(tuple(expected), abs=0.06 * (expected.high - expected.low))
 
 
-def test_the_interval_covers_what_is_true_of_all_patients_though_their_cycles_are_alike() -> None:
-    population = answered(patients=4000, cycles_each=20, seed=0, alike=1.5)
-    truth = point(population)["score"]
-    by_patient, by_cycle = 0, 0
-    for seed in range(200):
-        sample = answered(patients=30, cycles_each=20, seed=1 + seed, alike=1.5)
-        cycles = np.arange(sample.labels.size).astype(str)
-        ends = [
-            intervals(patient_counts(sample.labels, sample.probabilities, who), np.random.default_rng(0), 300).ends
-            for who in (sample.patients, cycles)
-        ]
-        by_patient += holds(ends[0]["score"], truth)
-        by_cycle += holds(ends[1]["score"], truth)
-    assert by_patient / 200 == pytest.approx(0.95, abs=0.04)
-    assert by_cycle / 200 < 0.8
+@pytest.mark.parametrize(("patients", "expected"), [(6, 0.83), (10, 0.9), (30, 0.945)])
+def test_the_interval_holds_what_is_true_of_all_patients_as_often_as_the_documents_say(
+    patients: int, expected: float
+) -> None:
+    truth, samples = everyone_and_samples_of(patients)
+    held = [holds(intervals(counts(each), np.random.default_rng(0), 300).ends["score"], truth) for each in samples]
+    assert np.mean(held) == pytest.approx(expected, abs=0.05)
+
+
+def test_an_interval_over_cycles_that_are_alike_would_be_too_narrow() -> None:
+    truth, samples = everyone_and_samples_of(30)
+    by_cycle = [dataclasses.replace(each, patients=np.arange(each.labels.size).astype(str)) for each in samples[:60]]
+    held = [holds(intervals(counts(each), np.random.default_rng(0), 300).ends["score"], truth) for each in by_cycle]
+    assert np.mean(held) < 0.75
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,30 +121,34 @@ def test_the_interval_holds_the_figure_and_knows_no_order_of_cycles(patients: in
         assert value - 1e-12 <= ends[1] <= 1
 
 
-def test_one_patient_gives_no_interval() -> None:
-    sample = answered(patients=1, cycles_each=50, seed=0)
-    found = intervals(counts(sample), np.random.default_rng(0))
+@pytest.mark.parametrize("patients", [1, 2, FEWEST_PATIENTS - 1])
+def test_one_or_few_patients_give_no_interval(patients: int) -> None:
+    found = intervals(counts(answered(patients, cycles_each=50, seed=0)), np.random.default_rng(0))
     assert set(found.ends.values()) == {None}
+    enough = intervals(counts(answered(FEWEST_PATIENTS, cycles_each=50, seed=0)), np.random.default_rng(0))
+    assert None not in enough.ends.values()
 
 
-def test_one_patient_with_all_the_normal_cycles_gives_none_for_what_they_decide() -> None:
-    labels = np.array([0, 0, 0, 1, 1, 2, 2, 3])
-    probabilities = np.eye(4)[[0, 0, 1, 1, 2, 2, 2, 0]]
-    patients = np.array(["a", "a", "a", "a", "b", "b", "c", "c"])
+def test_few_patients_with_normal_cycles_give_no_interval_of_what_these_decide() -> None:
+    # All of eight patients have an abnormal cycle, one of them also the normal ones.
+    labels = np.array([0, 0, 0, 1, 2, 3, 1, 2, 3, 1, 2])
+    probabilities = np.eye(4)[[0, 0, 1, 1, 2, 2, 1, 2, 0, 0, 1]]
+    patients = np.array(list("aaaabcdefgh"))
     found = intervals(patient_counts(labels, probabilities, patients), np.random.default_rng(0))
     assert found.ends["sensitivity"] is not None
     assert [found.ends[name] for name in ("specificity", "score", "abnormal_auc")] == [None] * 3
-    # The one patient is missed in (2/3)^3 of the resamples.
-    assert found.left_out / found.resamples == pytest.approx((2 / 3) ** 3, abs=0.04)
+    # The one patient is missed in (7/8)^8 of the resamples.
+    assert found.left_out / found.resamples == pytest.approx((7 / 8) ** 8, abs=0.04)
 
 
 def test_resamples_without_a_side_are_left_out_and_counted() -> None:
-    labels = np.array([0, 0, 1, 2])
-    probabilities = np.eye(4)[[0, 1, 1, 0]]
-    found = intervals(patient_counts(labels, probabilities, np.array(list("abcd"))), np.random.default_rng(0))
-    # All four draws from one half of the patients, twice.
-    assert found.left_out / found.resamples == pytest.approx(2 / 2**4, abs=0.02)
-    assert found.ends["score"] == (0.0, 1.0)
+    # Six patients with normal cycles alone, seven with abnormal ones.
+    labels, patients = np.repeat([0, 1], [6, 7]), np.array(list("abcdefghijklm"))
+    probabilities = np.eye(4)[[0, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1]]
+    found = intervals(patient_counts(labels, probabilities, patients), np.random.default_rng(0), 100_000)
+    expected = (6 / 13) ** 13 + (7 / 13) ** 13
+    assert found.left_out / found.resamples == pytest.approx(expected, rel=0.3)
+    assert found.ends["score"] is not None
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -157,6 +170,13 @@ def test_swapped_models_differ_by_the_opposite_with_the_same_p() -> None:
         assert back[name].value == -(there[name].value or 0)
         assert back[name].interval == pytest.approx((-high, -low))
         assert back[name].p_value == there[name].p_value
+
+
+def test_six_patients_who_all_prefer_one_model_are_no_stronger_proof_than_a_sign_test() -> None:
+    labels, patients = np.tile([0, 1], 6), np.repeat(list("abcdef"), 2)
+    right, wrong = (patient_counts(labels, np.eye(4)[said], patients) for said in (labels, 1 - labels))
+    found = differences([right], [wrong], np.random.default_rng(0))["score"]
+    assert (found.value, found.interval, found.p_value) == (1.0, (1.0, 1.0), 2 / 2**6)
 
 
 def test_the_pairing_shows_what_two_intervals_hide() -> None:
@@ -181,8 +201,8 @@ def test_models_that_are_as_good_are_seldom_told_apart() -> None:
     assert low / 200 <= 0.1
 
 
-def test_a_difference_of_one_patient_has_no_interval_and_of_no_normal_cycle_no_value() -> None:
-    labels, patients = np.array([0, 1, 1]), np.array(["a", "a", "a"])
+def test_a_difference_of_few_patients_has_no_interval_and_of_no_normal_cycle_no_value() -> None:
+    labels, patients = np.array([0, 1, 1]), np.array(list("abb"))
     one, other = (patient_counts(labels, np.eye(4)[said], patients) for said in ([0, 1, 1], [0, 1, 0]))
     found = differences([one], [other], np.random.default_rng(0))["sensitivity"]
     assert (found.value, found.interval, found.p_value) == (0.5, None, None)
@@ -201,6 +221,12 @@ def two_models(advantage: float, seed: int = 0) -> tuple[PatientCounts, PatientC
         shares = np.exp(logits)
         sides.append(patient_counts(base.labels, shares / shares.sum(axis=1, keepdims=True), base.patients))
     return sides[0], sides[1]
+
+
+def everyone_and_samples_of(patients: int) -> tuple[float, list[Answered]]:
+    """The Score of 4000 patients, and 400 samples of patients like them, whose cycles are alike."""
+    everyone = answered(patients=4000, cycles_each=20, seed=0, alike=1.5)
+    return point(everyone)["score"], [answered(patients, 20, 1 + seed, alike=1.5) for seed in range(400)]
 
 
 def holds(ends: tuple[float, float] | None, truth: float) -> bool:
