@@ -85,7 +85,10 @@ def test_the_published_protocol_selects_on_the_test_side_and_reports_what_leaks(
     assert sides["validation"] == sides["test"]
     assert report["leaking_figures"]["cycles"] == report["figures"]["cycles"]
     epochs = [json.loads(line) for line in (out / "common" / "metrics.jsonl").read_text().splitlines()]
-    assert epochs[report["epoch"]]["validation"]["icbhi"] == report["leaking_figures"]
+    leaking = report["leaking_figures"]
+    for row in (leaking, *leaking["devices"].values()):
+        del row["intervals"]
+    assert epochs[report["epoch"]]["validation"]["icbhi"] == leaking
 
 
 def test_other_data_do_not_stand_in_for_a_class_that_the_stethoscope_lacks(
