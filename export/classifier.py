@@ -1,4 +1,4 @@
-"""The computation that is exported: normalisation, network and softmax as one module, folded where that is exact."""
+"""The computation that is exported: normalisation, network and probabilities as one module, folded where that is exact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train.network import RespireNetwork
 
 
 class ClassifierGraph(nn.Module):
-    """uint8 `image` [B, C, H, W] to `probabilities` float32 [B, 4]; the same function as softmax of the network.
+    """uint8 `image` [B, C, H, W] to `probabilities` float32 [B, 4]; the same function as the network's probabilities.
 
     The division by the standard deviation becomes part of the first convolution's weights. The subtraction of the mean
     cannot: at the border the convolution adds zeros, which stand for grey levels equal to the mean. Where the network
@@ -22,10 +22,11 @@ class ClassifierGraph(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         with torch.no_grad():
-            # [1, C, 1, 1], so that each input channel of [out, C, 7, 7] is divided by its own.
-            self.network.trunk.conv1.weight.div_(self.network.std)
+            # [1, C, 1, 1], so that each input channel of [out, C, h, w] is divided by its own.
+            self.network.trunk.first_convolution.weight.div_(self.network.std)
 
     def forward(self, image: Tensor) -> Tensor:
         grey_BCHW = image.float()
         offset = grey_BCHW.mean(dim=3, keepdim=True) if self.network.centre_rows else self.network.mean
-        return torch.softmax(self.network.head(self.network.trunk(grey_BCHW - offset)), dim=1)
+        logits = self.network.head(self.network.trunk(grey_BCHW - offset))
+        return self.network.probabilities_from(logits)

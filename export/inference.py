@@ -23,7 +23,7 @@ def torch_probabilities(
 ) -> NDArray[np.float32]:
     """float32 [n, 4] of uint8 [n, C, H, W], computed in float32; training evaluates in less."""
     parts = [
-        torch.softmax(network(torch.from_numpy(images[start : start + batch_size])), dim=1).numpy()
+        network.probabilities_from(network(torch.from_numpy(images[start : start + batch_size]))).numpy()
         for start in range(0, len(images), batch_size)
     ]
     return np.concatenate(parts)

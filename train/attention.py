@@ -56,17 +56,16 @@ def grad_cam_plus_plus(features_BKhw: Tensor, gradients_BKhw: Tensor) -> Tensor:
 
 
 def scores_from_features(network: RespireNetwork, features_BKhw: Tensor) -> Tensor:
-    """What the network does after layer 4: logits [B, classes]."""
+    """What the network does after layer 4: logits [B, classes], or the logarithms of the probabilities that signs stand for."""
     logits: Tensor = network.head(torch.flatten(network.trunk.avgpool(features_BKhw), 1))
-    return logits
+    if network.answers == "classes":
+        return logits
+    return torch.log(network.probabilities_from(logits).clamp(min=torch.finfo(logits.dtype).tiny))
 
 
 @torch.no_grad()
 def _layer_4(network: RespireNetwork, batch_BCHW: Tensor) -> Tensor:
-    outputs: list[Tensor] = []
-    with network.trunk.layer4.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output)):
-        network(batch_BCHW)
-    return outputs[0]
+    return network.trunk.features(network.normalised(batch_BCHW))
 
 
 @torch.enable_grad()

@@ -150,7 +150,7 @@ class Config:
     fine_tuning: FineTuningConfig = field(default_factory=FineTuningConfig)
     class_shares: tuple[float, ...] = (0.25, 0.25, 0.25, 0.25)
     """How often each class is drawn; the paper's sampler is uniform."""
-    initialisation: Literal["scratch", "imagenet", "checkpoint"] = "scratch"
+    initialisation: Literal["scratch", "imagenet", "audioset", "checkpoint"] = "scratch"
     epochs: int = 200
     samples_per_epoch: int = 0
     """0: as many as there are training cycles."""

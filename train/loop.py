@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from train.batches import Batch
@@ -21,6 +22,7 @@ from train.dataset import EvaluationImages
 from train.distributed import ALONE, Workers
 from train.errors import DivergenceError
 from train.network import RespireNetwork
+from train.signs import signs_loss
 
 T = TypeVar("T")
 
@@ -133,14 +135,20 @@ def _step(learner: Learner, images: Tensor, labels: Tensor, config: OptimiserCon
     device = learner.workers.device
     images = images.to(device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
     labels = labels.to(device, non_blocking=True)
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
     learner.optimiser.zero_grad(set_to_none=True)
     with torch.autocast(device.type, _AUTOCAST.get(config.precision), enabled=config.precision in _AUTOCAST):
-        loss: Tensor = criterion(learner.replica(images), labels)
+        loss = loss_of(learner.network, learner.replica(images), labels, config.label_smoothing)
     torch.autograd.backward(learner.scaler.scale(loss))
     learner.scaler.step(learner.optimiser)
     learner.scaler.update()
     return loss.detach()
+
+
+def loss_of(network: RespireNetwork, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Mean cross-entropy of a batch's answers, 0-dimensional; of each of the signs where the network gives those."""
+    if network.answers == "signs":
+        return signs_loss(logits, labels, smoothing)
+    return cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
 def _mean_loss(losses: list[float]) -> float:
@@ -167,7 +175,7 @@ def _update_average(learner: Learner, decay: float) -> None:
 @torch.inference_mode()
 def _probabilities(network: RespireNetwork, images: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
     batch = torch.from_numpy(images).to(device).float().contiguous(memory_format=torch.channels_last)
-    probabilities: NDArray[np.float32] = torch.softmax(network(batch), dim=1).cpu().numpy()
+    probabilities: NDArray[np.float32] = network.probabilities_from(network(batch)).cpu().numpy()
     return probabilities
 
 

@@ -31,7 +31,7 @@ class NetworkEngine:
     @torch.inference_mode()
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities float32 [batch, 4] of uint8 images [batch, *image_shape]."""
-        return np.asarray(torch.softmax(self._network(torch.from_numpy(images)), dim=1), dtype=np.float32)
+        return np.asarray(self._network.probabilities_from(self._network(torch.from_numpy(images))), dtype=np.float32)
 
     def close(self) -> None:
         """Nothing to free."""

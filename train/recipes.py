@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from edge.signal.spec import COMPACT, RESPIRENET
+from edge.signal.spec import AUDIOSET, COMPACT, RESPIRENET
 from train.config import AugmentationConfig, Config, DatasetConfig, FineTuningConfig, OptimiserConfig
 from train.errors import ConfigError
 from train.network import NetworkConfig
@@ -107,6 +107,26 @@ def joint() -> Config:
     )
 
 
+def audioset() -> Config:
+    """What is released: a network that AudioSet taught to hear goes on with ICBHI, SPRSound beside it (docs/results.md).
+
+    Three answers instead of four classes. SPRSound stays to the end, or its children are forgotten.
+    """
+    earlier = joint()
+    icbhi, sprsound = earlier.datasets
+    return replace(
+        earlier,
+        recipe="audioset",
+        spec=AUDIOSET,
+        datasets=(replace(icbhi, share=2.0), sprsound),
+        network=NetworkConfig(backbone="mn04", answers="signs", in_channels=1, dropout=0.3),
+        augmentation=replace(earlier.augmentation, mask_rows=6, mask_frames=50),
+        initialisation="audioset",
+        epochs=6,
+        samples_per_epoch=6400,
+    )
+
+
 def smoke() -> Config:
     """Two steps of a tiny network, to see that everything runs."""
     return replace(
@@ -154,7 +174,8 @@ def for_task(config: Config, task: Task) -> Config:
 
 
 RECIPES: Final[Mapping[str, Callable[[], Config]]] = {
-    function.__name__: function for function in (respirenet, compact, compact_half, pretrain_sprsound, joint, smoke)
+    function.__name__: function
+    for function in (respirenet, compact, compact_half, pretrain_sprsound, joint, audioset, smoke)
 }
 
 

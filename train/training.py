@@ -19,7 +19,12 @@ from train.distributed import joined_workers
 from train.epochs import Run, train_epochs
 from train.errors import ConfigError, SplitError
 from train.evaluate import evaluate
-from train.initialisation import network_from_imagenet, network_from_run, network_from_scratch
+from train.initialisation import (
+    network_from_audioset,
+    network_from_imagenet,
+    network_from_run,
+    network_from_scratch,
+)
 from train.network import RespireNetwork
 from train.run_record import run_record
 from train.task import cycles_for
@@ -110,6 +115,9 @@ def _first_network(config: Config, cycles: Sequence[Cycle], init: Path | None) -
     if init is not None:
         # The statistics stay those that its weights were made for.
         return network_from_run(init, config.network, config.seed)
+    if config.initialisation == "audioset":
+        # Its weights were made for a fixed scale of the image, too.
+        return network_from_audioset(config.network, config.seed)
     begin = network_from_imagenet if config.initialisation == "imagenet" else network_from_scratch
     network = begin(config.network, config.seed)
     mean, std = grey_level_statistics(cycles, config.spec, np.random.default_rng(config.seed))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edge.signal.clipping import clipped_rows
 from edge.signal.colour import magma
+from edge.signal.log_mel import log_mel_image
 from edge.signal.mel import mel_levels_db
 from edge.signal.resize import enlarge, stretch_rows
 from edge.signal.spec import FeatureSpec
@@ -17,11 +18,13 @@ UInt8 = NDArray[np.uint8]
 def image_from_window(window: NDArray[np.float32], spec: FeatureSpec) -> UInt8:
     """The feature image of one window.
 
-    Parameters: `window` float [window_samples]. Returns: uint8 `spec.image_shape`, highest frequency in the first row.
-    Silence is all zero. Raises ValueError for another length.
+    Parameters: `window` float [window_samples]. Returns: uint8 `spec.image_shape`, highest frequency in the first row
+    but for the layout `log_mel`, which begins with the lowest. Silence is all zero. Raises ValueError for another length.
     """
     if window.shape != (spec.window_samples,):
         raise ValueError(f"window has shape {window.shape}; spec {spec.name!r} takes ({spec.window_samples},)")
+    if spec.layout == "log_mel":
+        return log_mel_image(window, spec)
     levels = levels_from_window(window, spec)
     if spec.layout == "colour":
         return colour_image_from_levels(levels, spec)

@@ -36,17 +36,23 @@ def mel_power(window: Float32, spec: FeatureSpec) -> Float32:
     """Power in each mel band, float [n_mels, frames]; frames are centred, with silence beyond both ends (librosa's
     default).
     """
+    return np.asarray(mel_filterbank(spec) @ power_spectra(window, spec))
+
+
+def power_spectra(window: Float32, spec: FeatureSpec) -> Float32:
+    """Power of each frame's spectrum, float [1 + n_fft / 2, frames], for `window` float [n]."""
     # float64 costs little here and keeps bands 80 dB down within 1e-4 dB; a float32 transform errs by 1e-3 dB.
-    padded = np.zeros(window.size + 2 * (spec.n_fft // 2))
-    padded[spec.n_fft // 2 :][: window.size] = window
-    frames = sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
+    length = spec.frame_samples or spec.n_fft
+    padded = np.zeros(window.size + 2 * (length // 2))
+    padded[length // 2 :][: window.size] = window
+    frames = sliding_window_view(padded, length)[:: spec.hop_samples]
     power = np.empty((len(frames), 1 + spec.n_fft // 2), window.dtype)
     for first in range(0, len(frames), FRAMES_AT_ONCE):
         some = slice(first, first + FRAMES_AT_ONCE)
-        parts = np.fft.rfft(frames[some] * hann_window(spec.n_fft), axis=1).view(np.float64)
+        parts = np.fft.rfft(frames[some] * hann_window(length), spec.n_fft, axis=1).view(np.float64)
         parts *= parts
         power[some] = parts[:, 0::2] + parts[:, 1::2]
-    return mel_filterbank(spec) @ power.T
+    return power.T
 
 
 @lru_cache(maxsize=8)
@@ -57,12 +63,20 @@ def hann_window(length: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def mel_filterbank(spec: FeatureSpec) -> Float32:
-    """Triangular bands of equal area, float32 [n_mels, 1 + n_fft / 2] (Slaney's Auditory Toolbox, as in librosa)."""
-    edges_hz = _band_edges_hz(spec)
+    """Triangular bands, float32 [n_mels, 1 + n_fft / 2]: of equal area in frequency (Slaney's Auditory Toolbox, as in
+    librosa), or of height 1 on HTK's scale (Kaldi's `compute-fbank-feats`).
+    """
     bins_hz = np.arange(1 + spec.n_fft // 2) * spec.sample_rate_hz / spec.n_fft
-    low, centre, high = edges_hz[:-2, np.newaxis], edges_hz[1:-1, np.newaxis], edges_hz[2:, np.newaxis]
-    triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
-    return np.asarray(np.maximum(triangles, 0) * 2 / (high - low), dtype=np.float32)
+    if spec.mel_scale == "kaldi":
+        return _triangles(kaldi_mel_from_hz(bins_hz), kaldi_mel_from_hz(_band_edges_hz(spec))).astype(np.float32)
+    edges_hz = _band_edges_hz(spec)
+    return (_triangles(bins_hz, edges_hz) * 2 / (edges_hz[2:] - edges_hz[:-2])[:, np.newaxis]).astype(np.float32)
+
+
+def _triangles(bins: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each from 0 at an edge over 1 at the next to 0 at the one after it, float64 [len(edges) - 2, len(bins)]."""
+    low, centre, high = edges[:-2, np.newaxis], edges[1:-1, np.newaxis], edges[2:, np.newaxis]
+    return np.maximum(np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)), 0)
 
 
 def band_centres_hz(spec: FeatureSpec) -> NDArray[np.float64]:
@@ -72,8 +86,16 @@ def band_centres_hz(spec: FeatureSpec) -> NDArray[np.float64]:
 
 def _band_edges_hz(spec: FeatureSpec) -> NDArray[np.float64]:
     """Where the bands' triangles begin, peak and end, float64 [n_mels + 2]."""
+    if spec.mel_scale == "kaldi":
+        low, high = kaldi_mel_from_hz(np.array([spec.mel_low_hz, spec.mel_high_hz]))
+        return np.asarray(700 * np.expm1(np.linspace(low, high, spec.n_mels + 2) / 1127))
     edges_mel = np.linspace(_mel_from_hz(spec.mel_low_hz), _mel_from_hz(spec.mel_high_hz), spec.n_mels + 2)
     return _hz_from_mel(np.asarray(edges_mel, np.float64))
+
+
+def kaldi_mel_from_hz(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """HTK's and Kaldi's mel scale."""
+    return np.asarray(1127 * np.log1p(frequency_hz / 700))
 
 
 BREAK_HZ = 1000.0

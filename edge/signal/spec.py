@@ -7,10 +7,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 DEFINITION = 1
 """Raised whenever the same spec would give another image, so that older models are refused, not fed something new."""
+ADDED_FIELDS: Final[Mapping[str, Any]] = {"frame_samples": 0, "mel_scale": "slaney", "preemphasis": 0.0}
+"""Fields that older models' specs lack, with what held for those."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,10 @@ class FeatureSpec:
     """How sound becomes an image. Defaults: the released RespireNet code, with the paper's 7 s window and band-pass."""
 
     name: str
-    layout: Literal["colour", "levels"]
-    """`colour`: RGB, enlarged three times, as the authors feed their network. `levels`: the 64 mel rows, one
-    channel.
+    layout: Literal["colour", "levels", "log_mel"]
+    """`colour`: RGB, enlarged three times, as the authors feed their network. `levels`: the 64 mel rows, one channel.
+    `log_mel`: what networks trained on AudioSet take, lowest band first (`edge.signal.log_mel`); it knows neither
+    dynamic range nor blank rows.
     """
     sample_rate_hz: int = 4000
     """Paper, section 2, "Pre-processing"."""
@@ -45,10 +48,23 @@ class FeatureSpec:
     """A row is blank when at least this share of its pixels is."""
     enlargement: int = 3
     """How many times the colour layout enlarges the image."""
+    frame_samples: int = 0
+    """Length of the Hann window of each spectrum; 0: `n_fft`, else no longer than that."""
+    mel_scale: Literal["slaney", "kaldi"] = "slaney"
+    """`slaney`: triangles of equal area in frequency, as librosa's. `kaldi`: of equal height on HTK's scale."""
+    preemphasis: float = 0.0
+    """Share of the last sample that is taken from each at 32 kHz, applied to the spectra; `log_mel` alone knows it."""
 
     def __post_init__(self) -> None:
-        if self.layout not in ("colour", "levels"):
-            raise ValueError(f"layout is {self.layout!r}; it must be 'colour' or 'levels'")
+        if self.layout not in ("colour", "levels", "log_mel"):
+            raise ValueError(f"layout is {self.layout!r}; it must be 'colour', 'levels' or 'log_mel'")
+        if self.mel_scale not in ("slaney", "kaldi"):
+            raise ValueError(f"mel_scale is {self.mel_scale!r}; it must be 'slaney' or 'kaldi'")
+        if not 0 <= self.frame_samples <= self.n_fft or not 0 <= self.preemphasis < 1:
+            raise ValueError(
+                f"frame_samples {self.frame_samples} must lie in 0..{self.n_fft} and preemphasis {self.preemphasis} "
+                "in [0, 1)"
+            )
         if not 0 < self.bandpass_low_hz < self.bandpass_high_hz < self.sample_rate_hz / 2:
             raise ValueError(
                 f"band-pass {self.bandpass_low_hz}-{self.bandpass_high_hz} Hz does not fit inside "
@@ -72,13 +88,20 @@ class FeatureSpec:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, rows, columns) of the uint8 image."""
-        if self.layout == "levels":
+        if self.layout != "colour":
             return 1, self.n_mels, self.frames
         return 3, self.n_mels * self.enlargement, self.frames * self.enlargement
 
     def fingerprint(self) -> str:
-        """16 hex digits that change with any field or with `DEFINITION`; the name alone does not change them."""
-        fields = {key: value for key, value in self.to_dict().items() if key != "name"}
+        """16 hex digits that change with any field or with `DEFINITION`; the name alone does not change them.
+
+        A field that was added later counts once it differs from what held before it.
+        """
+        fields = {
+            key: value
+            for key, value in self.to_dict().items()
+            if key != "name" and (key not in ADDED_FIELDS or value != ADDED_FIELDS[key])
+        }
         text = json.dumps({"definition": DEFINITION, **fields}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -90,8 +113,8 @@ class FeatureSpec:
     def from_dict(cls, fields: Mapping[str, Any]) -> FeatureSpec:
         """The inverse of `to_dict`. Raises ValueError naming fields that are unknown, missing or out of range."""
         known = {field.name for field in dataclasses.fields(cls)}
-        if set(fields) != known:
-            unknown, missing = sorted(set(fields) - known), sorted(known - set(fields))
+        unknown, missing = sorted(set(fields) - known), sorted(known - set(fields) - set(ADDED_FIELDS))
+        if unknown or missing:
             raise ValueError(f"feature spec has unknown fields {unknown} and lacks {missing}")
         return cls(**fields)
 
@@ -102,4 +125,22 @@ RESPIRENET = FeatureSpec(name="respirenet", layout="colour")
 COMPACT = FeatureSpec(name="compact", layout="levels")
 """The same 64 rows without colours and enlargement: 1 x 64 x 219, a ninth of the arithmetic."""
 
-SPECS = {spec.name: spec for spec in (RESPIRENET, COMPACT)}
+AUDIOSET = FeatureSpec(
+    name="audioset",
+    layout="log_mel",
+    window_s=5.0,
+    n_fft=128,
+    frame_samples=100,
+    hop_samples=40,
+    n_mels=49,
+    mel_low_hz=109.2,
+    mel_scale="kaldi",
+    preemphasis=0.97,
+)
+"""What EfficientAT's networks take (Schmid et al., ICASSP 2023), at 4 kHz: 1 x 49 x 501.
+
+Of their 128 bands up to 15 kHz these are the 7th to the 55th, the last below 2 kHz. The first six lie below 125 Hz,
+where recordings that went through other filters differ.
+"""
+
+SPECS = {spec.name: spec for spec in (RESPIRENET, COMPACT, AUDIOSET)}
