@@ -1,0 +1,1 @@
+"""Where recordings hold coughs, voices and crying, marked by hand and eye; README.md says how."""
