@@ -56,7 +56,7 @@ def grad_cam_plus_plus(features_BKhw: Tensor, gradients_BKhw: Tensor) -> Tensor:
 
 
 def scores_from_features(network: RespireNetwork, features_BKhw: Tensor) -> Tensor:
-    """What the network does after layer 4: logits [B, classes], or the logarithms of the probabilities that signs stand for."""
+    """What the network does after the trunk: logits [B, classes], or the log probabilities that signs stand for."""
     logits: Tensor = network.head(torch.flatten(network.trunk.avgpool(features_BKhw), 1))
     if network.answers == "classes":
         return logits

@@ -77,6 +77,10 @@ class AugmentationConfig:
     """Share of samples that get noise between white and pink (paper, "noise addition")."""
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
     """Signal-to-noise ratio; the authors' `NoiseAug` adds white noise of one level, whatever the sound's."""
+    disturbance_share: float = 0.0
+    """Share of samples with coughs, voices or crying of the training recordings laid into them."""
+    disturbance_db: tuple[float, float] = (-10.0, 10.0)
+    """How much louder each of them is than the breath."""
     device_gain_db: float = 0.0
     """Standard deviation of a smooth random frequency response, a stethoscope that was never met."""
     mask_share: float = 0.0

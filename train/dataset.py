@@ -19,6 +19,7 @@ from train import augmentation
 from train.concatenation import Partners, concatenate
 from train.config import AugmentationConfig
 from train.cycles import Cycle
+from train.disturbances import Disturbances
 from train.padding import Filling, fill, neighbours_by_position, smart_pad, smart_pad_for_evaluation
 from train.sampling import Draw
 from train.vocoder import FrequencyMap, move_frequencies
@@ -42,6 +43,7 @@ class TrainingWindows(Dataset[tuple[NDArray[np.float32], augmentation.Rectangle,
         self._config = config
         self._neighbours = neighbours_by_position(cycles)
         self._partners = Partners(cycles, config.concatenation_pairs)
+        self._disturbances = Disturbances(cycles, spec.sample_rate_hz) if config.disturbance_share else None
         self._filling: Filling = "repetition" if config.padding == "smart" else config.padding
 
     def __getitem__(self, draw: Draw) -> tuple[NDArray[np.float32], augmentation.Rectangle, int]:
@@ -71,6 +73,8 @@ class TrainingWindows(Dataset[tuple[NDArray[np.float32], augmentation.Rectangle,
             window = move_frequencies(window, *moves)
         if _drawn(config.loudness_share, rng):
             window = augmentation.change_loudness(window, config.loudness_gain_db, rng)
+        if self._disturbances and _drawn(config.disturbance_share, rng):
+            window = self._disturbances.mix(window, config.disturbance_db, rng)
         if config.shift:
             window = augmentation.shift(window, rng)
         if config.device_gain_db:

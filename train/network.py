@@ -1,4 +1,4 @@
-"""Networks from images to what they answer, with their input normalisation inside: the paper's ResNet, or a MobileNetV3.
+"""Networks from images to their answers, with input normalisation inside: the paper's ResNet, or a MobileNetV3.
 
 Shapes: B = batch, C = image channels, H = mel rows, W = frames.
 """

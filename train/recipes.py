@@ -108,7 +108,7 @@ def joint() -> Config:
 
 
 def audioset() -> Config:
-    """What is released: a network that AudioSet taught to hear goes on with ICBHI, SPRSound beside it (docs/results.md).
+    """What is released: a network that AudioSet taught goes on with ICBHI, SPRSound beside it (docs/results.md).
 
     Three answers instead of four classes. SPRSound stays to the end, or its children are forgotten.
     """
@@ -120,7 +120,7 @@ def audioset() -> Config:
         spec=AUDIOSET,
         datasets=(replace(icbhi, share=2.0), sprsound),
         network=NetworkConfig(backbone="mn04", answers="signs", in_channels=1, dropout=0.3),
-        augmentation=replace(earlier.augmentation, mask_rows=6, mask_frames=50),
+        augmentation=replace(earlier.augmentation, mask_rows=6, mask_frames=50, disturbance_share=0.3),
         initialisation="audioset",
         epochs=6,
         samples_per_epoch=6400,

@@ -1,4 +1,4 @@
-"""Three yes-or-no answers in place of four classes: is there a crackle, is there a wheeze, is the cycle abnormal at all?
+"""Three yes-or-no answers in place of four classes: is there a crackle, a wheeze, anything abnormal at all.
 
 "both" is a crackle and a wheeze, which a softmax over four classes has to learn as a class of its own from few cycles
 (three-label training, PC-MCL; docs/results.md has what it brings).

@@ -19,7 +19,8 @@ def image_from_window(window: NDArray[np.float32], spec: FeatureSpec) -> UInt8:
     """The feature image of one window.
 
     Parameters: `window` float [window_samples]. Returns: uint8 `spec.image_shape`, highest frequency in the first row
-    but for the layout `log_mel`, which begins with the lowest. Silence is all zero. Raises ValueError for another length.
+    but for the layout `log_mel`, which begins with the lowest. Silence is all zero.
+    Raises ValueError for another length.
     """
     if window.shape != (spec.window_samples,):
         raise ValueError(f"window has shape {window.shape}; spec {spec.name!r} takes ({spec.window_samples},)")

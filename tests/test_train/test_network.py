@@ -6,7 +6,8 @@ from torchvision.models import resnet18, resnet34
 
 from train.errors import ConfigError
 from train.initialisation import network_from_imagenet, network_from_scratch, trunk_weights_from_imagenet
-from train.network import NetworkConfig, ResNetTrunk
+from train.network import NetworkConfig
+from train.resnet import ResNetTrunk
 
 
 @pytest.mark.parametrize(("depth", "width", "channels"), [(18, 0.25, 1), (34, 0.125, 3), (18, 0.5, 1)])
@@ -28,7 +29,7 @@ def test_the_head_is_two_layers_of_128_with_relu_and_dropout() -> None:
 @pytest.mark.parametrize(("depth", "reference"), [(18, resnet18), (34, resnet34)])
 def test_at_full_width_the_trunk_is_torchvisions_resnet(depth: int, reference: object) -> None:
     theirs = reference(weights=None).eval()  # type: ignore[operator]
-    trunk = ResNetTrunk(NetworkConfig(depth=depth, in_channels=3)).eval()
+    trunk = ResNetTrunk(depth, width=1.0, in_channels=3).eval()
     trunk.load_state_dict(trunk_weights_from_imagenet(theirs.state_dict(), in_channels=3))
     theirs.fc = torch.nn.Identity()
     images = torch.randn(1, 3, 64, 96)
@@ -37,7 +38,7 @@ def test_at_full_width_the_trunk_is_torchvisions_resnet(depth: int, reference: o
 
 def test_one_channel_answers_as_three_equal_channels_do() -> None:
     theirs = resnet18(weights=None).eval()
-    trunk = ResNetTrunk(NetworkConfig(depth=18, in_channels=1)).eval()
+    trunk = ResNetTrunk(18, width=1.0, in_channels=1).eval()
     trunk.load_state_dict(trunk_weights_from_imagenet(theirs.state_dict(), in_channels=1))
     theirs.fc = torch.nn.Identity()
     grey = torch.randn(1, 1, 64, 96)

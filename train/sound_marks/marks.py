@@ -61,7 +61,7 @@ def read_looked_at(folder: Path = FOLDER) -> tuple[LookedAt, ...]:
     """
     marks = {database: read_marks(folder / f"{database}_marks.tsv") for database in DATABASES}
     looked_at: list[LookedAt] = []
-    for where, (recording, database, chosen) in _lines(folder / "looked_at.tsv", LOOKED_AT_HEADER):
+    for where, (recording, database, chosen) in read_lines(folder / "looked_at.tsv", LOOKED_AT_HEADER):
         _expect(database in DATABASES, where, f"a database of {', '.join(DATABASES)}", database)
         _expect(chosen in CHOSEN, where, f"one of {', '.join(CHOSEN)}", chosen)
         looked_at.append(LookedAt(recording, database, chosen, tuple(marks[database].pop(recording, ()))))
@@ -75,12 +75,17 @@ def read_looked_at(folder: Path = FOLDER) -> tuple[LookedAt, ...]:
 def read_marks(path: Path) -> dict[str, list[Mark]]:
     """The marks of a file by recording, in order of their start. Raises DatasetError."""
     found: dict[str, list[Mark]] = {}
-    for where, (recording, start, end, kind) in _lines(path, MARKS_HEADER):
-        _expect(kind in KINDS, where, f"a kind of {', '.join(KINDS)}", kind)
-        start_s, end_s = _seconds(start, where), _seconds(end, where)
-        _expect(0 <= start_s < end_s, where, "a start from 0 on and before the end", f"{start} to {end}")
-        found.setdefault(recording, []).append(Mark(start_s, end_s, kind))
+    for where, (recording, *fields) in read_lines(path, MARKS_HEADER):
+        found.setdefault(recording, []).append(read_mark(where, *fields))
     return {recording: sorted(own, key=lambda mark: mark.start_s) for recording, own in found.items()}
+
+
+def read_mark(where: str, start: str, end: str, kind: str) -> Mark:
+    """The mark in one line's last fields; `where` names the line. Raises DatasetError."""
+    _expect(kind in KINDS, where, f"a kind of {', '.join(KINDS)}", kind)
+    start_s, end_s = _seconds(start, where), _seconds(end, where)
+    _expect(0 <= start_s < end_s, where, "a start from 0 on and before the end", f"{start} to {end}")
+    return Mark(start_s, end_s, kind)
 
 
 def marked_s(marks: Iterable[Mark], kinds: Sequence[str]) -> float:
@@ -96,8 +101,8 @@ def by_patient(looked_at: Iterable[LookedAt]) -> Mapping[str, list[LookedAt]]:
     return found
 
 
-def _lines(path: Path, header: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Each line behind the header, with what to call it in a message."""
+def read_lines(path: Path, header: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """The fields of each line behind the header, with what to call it in a message. Raises DatasetError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

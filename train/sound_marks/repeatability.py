@@ -25,7 +25,8 @@ def main() -> int:
     second = {recording: _seen(marks) for recording, marks in read_marks(SECOND_PASS).items()}
     print(f"{len(second)} recordings, the first {SEEN_S:g} s of each\n")
     print(
-        "| kind | marks | in both (s) | only in the first (s) | only in the second (s) | edges apart: median, 90 % (s) |"
+        "| kind | marks | in both (s) | only in the first (s) | only in the second (s) | "
+        "edges apart: median, 90 % (s) |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for kind in KINDS:
