@@ -179,6 +179,8 @@ class Config:
             raise ValueError("epochs must be >= 1, batch_size >= 2 (batch normalisation), samples_per_epoch >= 0")
         if self.workers < -1:
             raise ValueError(f"workers {self.workers} must be >= 0, or -1 for as many as the cores allow")
+        if self.features == "torch" and self.spec.layout == "log_mel":
+            raise ValueError("features 'torch' has no twin of the layout log_mel yet; take 'numpy'")
         if self.network.in_channels != self.spec.image_shape[0]:
             raise ValueError(f"{self.spec.name} images have {self.spec.image_shape[0]} channels, not the network's")
 

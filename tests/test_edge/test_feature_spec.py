@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from edge.signal.spec import COMPACT, RESPIRENET, FeatureSpec
+from edge.signal.spec import ADDED_FIELDS, COMPACT, RESPIRENET, FeatureSpec
 
 
 def test_the_shapes_are_the_papers() -> None:
@@ -23,7 +23,9 @@ def test_dict_round_trip_keeps_the_fingerprint() -> None:
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(FeatureSpec) if field.name != "name"])
 def test_every_field_but_the_name_changes_the_fingerprint(field: str) -> None:
     value = getattr(COMPACT, field)
-    changed = "colour" if field == "layout" else value * 0.75 if isinstance(value, float) else value + 1
+    others = {"layout": "colour", "mel_scale": "kaldi", "preemphasis": 0.5}
+    number = value * 0.75 if isinstance(value, float) else f"{value}" if isinstance(value, str) else value + 1
+    changed = others.get(field, number)
     assert FeatureSpec.from_dict(COMPACT.to_dict() | {field: changed}).fingerprint() != COMPACT.fingerprint()
 
 
@@ -50,3 +52,10 @@ def test_unknown_and_missing_fields_are_named() -> None:
     del fields["n_mels"]
     with pytest.raises(ValueError, match=r"unknown fields \['colour'\] and lacks \['n_mels'\]"):
         FeatureSpec.from_dict({**fields, "colour": 1})
+
+
+@pytest.mark.parametrize("field", sorted(ADDED_FIELDS))
+def test_a_spec_from_before_a_field_was_added_keeps_its_fingerprint(field: str) -> None:
+    older = {name: value for name, value in COMPACT.to_dict().items() if name != field}
+    assert FeatureSpec.from_dict(older) == COMPACT
+    assert FeatureSpec.from_dict(older).fingerprint() == COMPACT.fingerprint() == "941527c8be6b5529"
