@@ -139,8 +139,8 @@ AUDIOSET = FeatureSpec(
 )
 """What EfficientAT's networks take (Schmid et al., ICASSP 2023), at 4 kHz: 1 x 49 x 501.
 
-Of their 128 bands up to 15 kHz these are, to a hertz, the 7th to the 55th, the last below 2 kHz. The first six lie below 125 Hz,
-where recordings that went through other filters differ.
+Of their 128 bands up to 15 kHz these are, to a hertz, the 7th to the 55th, the last below 2 kHz. The first six lie
+below 125 Hz, where recordings that went through other filters differ.
 """
 
 SPECS = {spec.name: spec for spec in (RESPIRENET, COMPACT, AUDIOSET)}
