@@ -122,7 +122,7 @@ def audioset() -> Config:
         network=NetworkConfig(backbone="mn04", answers="signs", in_channels=1, dropout=0.3),
         augmentation=replace(earlier.augmentation, mask_rows=6, mask_frames=50, disturbance_share=0.3),
         initialisation="audioset",
-        epochs=6,
+        epochs=4,
         samples_per_epoch=6400,
     )
 
