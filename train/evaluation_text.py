@@ -27,10 +27,12 @@ def _figures_block(report: Mapping[str, Any]) -> str:
     title = f"{report['dataset']} ({report['extent']}), split {report['split']}, {report['recordings']} recordings"
     if report["patients_trained_on"]:
         title += f"; {report['patients_trained_on']} of these patients were trained on"
-    lines = [title, f"{'':12}" + "".join(f"{name:>7}" for name in TITLES) + f"{'cycles':>8}{'patients':>10}"]
+    lines = [title, f"{'':14}" + "".join(f"{name:>7}" for name in TITLES) + f"{'cycles':>8}{'patients':>10}"]
     lines += [_row(name, row) for name, row in _rows(report).items()]
     if report.get("leaking_figures"):
         lines.append(_row("*leaking", report["leaking_figures"]) + "   * test windows padded by their labels")
+    if report.get("undisturbed"):
+        lines.append("free: its cycles without cough, voice or crying (train/sound_marks)")
     return "\n".join(lines)
 
 
@@ -59,12 +61,13 @@ def _comparison_block(comparison: Mapping[str, Any]) -> str:
 
 
 def _rows(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {"all": report, **report["devices"]}
+    undisturbed = {f"{device} free": row for device, row in report.get("undisturbed", {}).items()}
+    return {"all": report, **report["devices"], **undisturbed}
 
 
 def _row(name: str, row: Mapping[str, Any]) -> str:
     cells = "".join(f"{_percent(row[figure]):>7}" for figure in FIGURES)
-    return f"{name:12}{cells}{row['cycles']:8}{row['patients']:10}"
+    return f"{name:14}{cells}{row['cycles']:8}{row['patients']:10}"
 
 
 def _percent(share: float | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from train.answer_figures import maybe_undisturbed
+from train.answers import Answers, answers_from_cycles
 from train.cycles import Cycle
 from train.disturbances import Disturbances
 from train.sound_marks.by_cycle import DISTURBANCES, marks_by_cycle
@@ -43,3 +45,21 @@ def test_without_marked_cycles_nothing_changes() -> None:
     window = np.ones(100, np.float32)
     silent = Disturbances([cycle_named("999_1b1_Al_sc_Meditron", 0)], RATE_HZ)
     assert silent.mix(window, (0.0, 0.0), np.random.default_rng(0)) is window
+
+
+def answers_to(names: list[tuple[str, int]]) -> Answers:
+    cycles = [cycle_named(*name, seconds=0.1) for name in names]
+    return answers_from_cycles(cycles, np.full((len(cycles), 4), 0.25))
+
+
+def test_cycles_free_of_coughs_and_voices_are_told_apart(marked: tuple[str, int]) -> None:
+    recording, index = marked
+    taken = {at for name, at in marks_by_cycle() if name == recording}
+    free = next(at for at in range(99) if at not in taken)
+    found = maybe_undisturbed(answers_to([(recording, index), (recording, free)]))
+    assert found is not None
+    assert found.tolist() == [False, True]
+
+
+def test_of_a_recording_that_nobody_looked_at_nothing_is_said(marked: tuple[str, int]) -> None:
+    assert maybe_undisturbed(answers_to([marked, ("999_1b1_Al_sc_Meditron", 0)])) is None
