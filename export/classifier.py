@@ -1,4 +1,4 @@
-"""The computation that is exported: normalisation, network, probabilities as one module, folded where that is exact."""
+"""The computation that is exported: normalisation, network and probabilities as one, folded where that is exact."""
 
 from __future__ import annotations
 

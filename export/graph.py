@@ -10,9 +10,10 @@ from export.errors import GraphError
 
 TRUNK_PREFIX = "network.trunk."
 HEAD_PREFIX = "network.head."
-FIRST_CONVOLUTION = "conv1"
 HEAD_OP_TYPE = "Gemm"
-STEM_OP_TYPES = ("Conv", "Relu", "MaxPool")
+STEM_ACTIVATIONS = ("Relu", "HardSwish")
+POOLING_OP_TYPE = "MaxPool"
+MEAN_OP_TYPE = "ReduceMean"
 
 
 def strip_annotations(model: onnx.ModelProto) -> None:
@@ -51,8 +52,9 @@ def _is_static(value: onnx.ValueInfoProto) -> bool:
 
 
 def name_nodes_by_layer(model: onnx.ModelProto) -> None:
-    """Give nodes the name of the layer whose weight they hold (`layer1.0.conv1`), others their operator and a number.
+    """Give nodes the name of the layer whose weight they hold, others their operator and a number.
 
+    So `layer1.0.conv1` in a ResNet and `maps.0.0` in a MobileNetV3.
     The exporter's own names are running numbers that change with its version; a manifest names layers for people.
     """
     weights = {initializer.name for initializer in model.graph.initializer}
@@ -66,21 +68,55 @@ def name_nodes_by_layer(model: onnx.ModelProto) -> None:
             node.name = weight.removesuffix(".weight").removeprefix(TRUNK_PREFIX).removeprefix("network.")
 
 
+def first_convolution(model: onnx.ModelProto) -> str:
+    """Name of the layer that sees the image. Raises GraphError where the graph has no convolution."""
+    name: str | None = next((node.name for node in model.graph.node if node.op_type == "Conv"), None)
+    if name is None:
+        raise GraphError("the graph has no convolution; export it again")
+    return name
+
+
 def stem_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """First convolution, ReLU and pooling. Raises GraphError where the graph does not begin with them."""
-    names = {node.name: node for node in model.graph.node}
-    readers = {name: node for node in model.graph.node for name in node.input}
-    chain = [names[FIRST_CONVOLUTION]] if FIRST_CONVOLUTION in names else []
-    while chain and len(chain) < len(STEM_OP_TYPES):
-        chain.append(readers[chain[-1].output[0]])
-    if [node.op_type for node in chain] != list(STEM_OP_TYPES):
-        raise GraphError(f"the graph does not begin with {', '.join(STEM_OP_TYPES)}; export it again")
-    return chain
+    """First convolution and its activation, and the pooling where there is one. Raises GraphError for other graphs."""
+    name = first_convolution(model)
+    convolution = next(node for node in model.graph.node if node.name == name)
+    (activation,) = readers_of(model, convolution)[:1] or [convolution]
+    if activation.op_type not in STEM_ACTIVATIONS:
+        raise GraphError(f"{name} is not followed by one of {', '.join(STEM_ACTIVATIONS)}; export the graph again")
+    pooling = [node for node in readers_of(model, activation) if node.op_type == POOLING_OP_TYPE]
+    return [convolution, activation, *pooling]
+
+
+def trunk_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """From the first convolution to what the head takes the mean of. Raises GraphError where there is no such piece."""
+    nodes = list(model.graph.node)
+    head = next((place for place, node in enumerate(nodes) if node.op_type == HEAD_OP_TYPE), 0)
+    means = [place for place, node in enumerate(nodes[:head]) if node.op_type == MEAN_OP_TYPE]
+    first = next(place for place, node in enumerate(nodes) if node.name == first_convolution(model))
+    trunk = nodes[first : means[-1]] if means else []
+    made = {name for node in trunk for name in node.output} | {each.name for each in model.graph.initializer}
+    outside = {name for node in trunk[1:] for name in node.input} - made
+    inside = {name for node in trunk[:-1] for name in node.output}
+    leaving = {name for node in nodes if node not in trunk for name in node.input} & inside
+    if not trunk or outside or leaving:
+        raise GraphError("the trunk does not run from the first convolution to the head in one piece; export it again")
+    return trunk
+
+
+def readers_of(model: onnx.ModelProto, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Nodes that take what `node` gives, in the order of the computation."""
+    return [each for each in model.graph.node if node.output[0] in each.input]
 
 
 def pool_before_relu(model: onnx.ModelProto) -> None:
-    """Exchange the stem's ReLU and pooling, which commute: the maximum over a window keeps its sign."""
-    convolution, relu, pooling = stem_nodes(model)
+    """Exchange the stem's ReLU and pooling, which commute: the maximum over a window keeps its sign.
+
+    A stem without a pooling stays as it is.
+    """
+    convolution, relu, *poolings = stem_nodes(model)
+    if not poolings:
+        return
+    (pooling,) = poolings
     first, second = relu.output[0], pooling.output[0]
     pooling.input[0], pooling.output[0] = convolution.output[0], first
     relu.input[0], relu.output[0] = first, second
@@ -95,6 +131,11 @@ def pool_before_relu(model: onnx.ModelProto) -> None:
 def head_layers(model: onnx.ModelProto) -> list[str]:
     """Names of the fully connected layers after the trunk."""
     return [node.name for node in model.graph.node if node.op_type == HEAD_OP_TYPE]
+
+
+def excitation_layers(model: onnx.ModelProto) -> list[str]:
+    """Names of the convolutions of one pixel that weigh channels: squeeze-and-excitation, of MobileNetV3 alone."""
+    return [name for name in layer_names(model) if name.endswith((".fc1", ".fc2"))]
 
 
 def layer_names(model: onnx.ModelProto) -> list[str]:

@@ -2,21 +2,18 @@
 
 TensorRT 11 knows no precision flags any more: precision is what the graph says. Converters at hand (of ONNX Runtime, of
 onnxconverter-common) cast to float16 and back between two float32 nodes; here one Cast stands before the first
-convolution and one after the last addition.
+convolution and one before the mean that the head takes.
 """
 
 from __future__ import annotations
-
-from itertools import dropwhile, takewhile
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export.errors import GraphError
-from export.graph import FIRST_CONVOLUTION
+from export.graph import trunk_nodes
 
-TRUNK_OP_TYPES = frozenset({"Conv", "Relu", "MaxPool", "Add"})
 FLOAT32_PARTS = {
     "input": "grey levels to 255 are averaged over a row; float16 would round the mean",
     "head": "under 1 % of the arithmetic; its outputs decide between classes",
@@ -28,9 +25,7 @@ def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of an FP32 graph that computes its trunk in float16. Raises GraphError for weights beyond its range."""
     half = onnx.ModelProto()
     half.CopyFrom(model)
-    from_stem = dropwhile(lambda node: node.name != FIRST_CONVOLUTION, half.graph.node)
-    trunk = list(takewhile(lambda node: node.op_type in TRUNK_OP_TYPES, from_stem))
-    _check_contiguous(half, trunk)
+    trunk = trunk_nodes(half)
     _halve_weights(half, {name for node in trunk for name in node.input})
     entry, leaving = trunk[0].input[0], trunk[-1].output[0]
     readers = [node for node in half.graph.node if leaving in node.input]
@@ -45,18 +40,10 @@ def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     return half
 
 
-def _check_contiguous(model: onnx.ModelProto, trunk: list[onnx.NodeProto]) -> None:
-    made = {name for node in trunk for name in node.output} | {each.name for each in model.graph.initializer}
-    outside = {name for node in trunk[1:] for name in node.input} - made
-    inside = {name for node in trunk[:-1] for name in node.output}
-    leaving = {name for node in model.graph.node if node not in trunk for name in node.input} & inside
-    if not trunk or outside or leaving:
-        raise GraphError(f"the trunk does not run from {FIRST_CONVOLUTION} to the head in one piece; export it again")
-
-
 def _halve_weights(model: onnx.ModelProto, names: set[str]) -> None:
     for each in model.graph.initializer:
-        if each.name in names:
+        # Axes of a mean over an image are whole numbers, and stay what they are.
+        if each.name in names and each.data_type == TensorProto.FLOAT:
             values = numpy_helper.to_array(each)
             if np.abs(values).max(initial=0) > LARGEST:
                 raise GraphError(f"{each.name}: holds weights beyond {LARGEST:.0f}, the largest number of float16")

@@ -118,6 +118,9 @@ def _read_expectation(path: Path, device: str) -> dict[str, Any]:
 
 def describe_network(network: NetworkConfig) -> str:
     """A few words for the model card."""
+    if network.backbone == "mn04":
+        answers = "three yes-or-no answers" if network.answers == "signs" else "four classes"
+        return f"MobileNetV3 with 0.4 times the usual number of feature maps and a head of {answers}"
     width = "" if network.width == 1 else f" with {network.width:g} times the usual number of feature maps"
     centred = ", each mel row's mean over the window taken away first" if network.centre_rows else ""
     return f"ResNet-{network.depth}{width} and two 128-unit layers{centred}"

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from export.bias_correction import correct_bias
 from export.calibration import load_calibration
 from export.errors import ExportError
-from export.graph import FIRST_CONVOLUTION, head_layers, layer_names
+from export.graph import excitation_layers, first_convolution, head_layers, layer_names
 from export.inference import onnx_probabilities, open_session
 from export.onnx_metadata import load_model
 from export.ranges import RangeRule, measure_ranges
@@ -80,7 +80,7 @@ def sensitivities(
     ranges = measure_ranges(model, images, RangeRule())
     shown = images[:: max(1, len(images) // IMAGES)]
     expected = onnx_probabilities(open_session(model), shown)
-    kept = [FIRST_CONVOLUTION, *head_layers(model)]
+    kept = [first_convolution(model), *excitation_layers(model), *head_layers(model)]
     further = layers or [layer for layer in layer_names(model) if layer not in kept]
     float_layers(variant, model, further)  # refuses a layer that is not there before anything is computed
     for layer in tqdm([EVERY, UNCORRECTED, *further], desc=variant.file_name, unit="layer", disable=None):

@@ -12,10 +12,20 @@ from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from export.errors import GraphError
-from export.graph import FIRST_CONVOLUTION, head_layers, layer_names, pool_before_relu, stem_nodes
+from export.graph import (
+    excitation_layers,
+    first_convolution,
+    head_layers,
+    layer_names,
+    pool_before_relu,
+    stem_nodes,
+)
 
+STEM = "stem"
+EXCITATION = "squeeze-and-excitation"
 HEAD = "head"
 HEAD_REASON = "under 1 % of the arithmetic; its outputs decide between classes"
+EXCITATION_REASON = "under 1 % of the arithmetic, on one pixel; its outputs weigh whole channels"
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,11 @@ class Variant:
     activation_type: QuantType
     op_types: tuple[str, ...]
     float_layers: Mapping[str, str]
-    """Layer to the reason why it stays in float; `head` stands for all fully connected layers."""
+    """Layer to the reason why it stays in float, passed over by a network without it.
+
+    `stem` stands for the first convolution, `head` for all fully connected layers, `squeeze-and-excitation` for the
+    layers that weigh channels.
+    """
     pool_first: bool
     """Whether the stem pools before its ReLU."""
     for_tensorrt: bool
@@ -41,8 +55,9 @@ U8 = Variant(
     activation_type=QuantType.QUInt8,
     op_types=("Conv", "Relu", "Add"),
     float_layers={
-        FIRST_CONVOLUTION: "ONNX Runtime's integer kernel for one channel is slower than its float one, and rounding"
+        STEM: "ONNX Runtime's integer kernel for one channel is slower than its float one, and rounding"
         " this layer made most of what INT8 changed",
+        EXCITATION: EXCITATION_REASON,
         HEAD: HEAD_REASON,
     },
     # ONNX Runtime moves the quantisation ahead of a pooling that it follows, and pools bytes eight times as slowly.
@@ -56,8 +71,9 @@ S8 = Variant(
     activation_type=QuantType.QInt8,
     op_types=("Conv",),
     float_layers={
-        FIRST_CONVOLUTION: "TensorRT's builder has no INT8 kernel for a stem of few channels with ReLU and pooling",
+        STEM: "TensorRT's builder has no INT8 kernel for a stem of few channels with ReLU and pooling",
         "layer1.0.conv1": "half of what int8 activations change comes from its input, which has rare high peaks",
+        EXCITATION: EXCITATION_REASON,
         HEAD: HEAD_REASON,
     },
     pool_first=False,
@@ -76,14 +92,14 @@ VARIANTS = (U8, S8)
 
 def float_layers(variant: Variant, model: onnx.ModelProto, further: Sequence[str] = ()) -> dict[str, str]:
     """Every layer of `model` that stays in float, with the reason. Raises GraphError for one that it does not have."""
+    known = layer_names(model)
+    several = {STEM: [first_convolution(model)], EXCITATION: excitation_layers(model), HEAD: head_layers(model)}
     resolved: dict[str, str] = {}
     for layer, reason in variant.float_layers.items():
-        resolved |= dict.fromkeys(head_layers(model) if layer == HEAD else [layer], reason)
-    unknown = sorted(set(further) - set(layer_names(model)))
+        resolved |= dict.fromkeys(several.get(layer, [layer] if layer in known else []), reason)
+    unknown = sorted(set(further) - set(known))
     if unknown:
-        raise GraphError(
-            f"the graph has no layer {', '.join(unknown)} to leave in float; it has {', '.join(layer_names(model))}"
-        )
+        raise GraphError(f"the graph has no layer {', '.join(unknown)} to leave in float; it has {', '.join(known)}")
     return {**resolved, **dict.fromkeys(further, "asked for on the command line")}
 
 
@@ -93,7 +109,7 @@ def quantized_model(
     """The Q/DQ graph of one variant; `ranges` are those of `export.ranges` for this graph."""
     model = onnx.ModelProto()
     model.CopyFrom(fp32)
-    stem = [node.name for node in stem_nodes(model)] if FIRST_CONVOLUTION in left_in_float else []
+    stem = [node.name for node in stem_nodes(model)] if first_convolution(model) in left_in_float else []
     if variant.pool_first and stem:
         pool_before_relu(model)
     quantizer = QDQQuantizer(
