@@ -22,6 +22,7 @@ from edge.measuring.percentiles import needed_for
 from edge.measuring.report import report_from, report_lines
 from edge.measuring.resources import maybe_age_s
 from edge.measuring.sound import BLOCK_S, loop_from_recording, simulated_loop
+from edge.operating_point import chosen_point
 from edge.pipeline import slider_from_hop
 from edge.profiles import load_profile
 from edge.view.terminal import shown_text
@@ -66,6 +67,7 @@ def _measured(options: BenchOptions, host: Host) -> dict[str, Any]:
     loop = simulated_loop() if options.source is None else loop_from_recording(options.source)
     with ExitStack() as opened:
         engine = opened.enter_context(open_engine(bundle, options.engine, tell=partial(print, file=sys.stderr)))
+        point = chosen_point(bundle.operating_points, None, bundle.model_id)
         meter = Meter(profile, bundle, engine, loop.sample_rate_hz, options.hop_s)
         before, start_up_s = read_circumstances(host), maybe_age_s(host)
         pace = SYSTEM_PACE if options.realtime else None
@@ -73,6 +75,7 @@ def _measured(options: BenchOptions, host: Host) -> dict[str, Any]:
         settings = {
             "device": profile.name,
             "model": bundle.model_id,
+            "operating_point": point and point.name,
             "file": engine.model.path.name,
             "engine": engine.name,
             "threads": DEFAULT_THREADS,

@@ -1,8 +1,10 @@
 """Breath sounds that begin and end: from one result every hop to events, by hysteresis, patience and minimum duration.
 
-Each abnormal class is followed by itself, so that a wheeze may begin before a crackle has ended. The event that comes
-of it is `breath-sound`, told when it has ended, with the fields `device`, `label`, `peak_probability`,
-`mean_probability` (over `windows`, the number of windows that support it) and `model`.
+Each abnormal class is followed by itself, so that a wheeze may begin before a crackle has ended. Where labels are
+decided at an operating point, so are events: an event begins with a window labelled with its class and goes on while
+windows are abnormal enough, whatever their class. Elsewhere the probability of the class itself counts. The event that
+comes of it is `breath-sound`, told when it has ended, with the fields `device`, `label`, `peak_probability`,
+`mean_probability` (of its class, over `windows`, the number of windows that support it) and `model`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.events import Event
 from edge.labels import LABELS
+from edge.operating_point import OperatingPoint
 from edge.results import Result
 
 NAME = "breath-sound"
@@ -34,6 +37,13 @@ class EventRules:
     """Windows in a row that do not support it, refused ones among them, which the event survives."""
     min_duration_s: float = 2.0
     """Shorter events are dropped: at a hop of a second, those that a single window supports."""
+    abnormal_threshold: float | None = None
+    """Of the operating point that the labels were decided at. Where there is one, 1 - P(normal) counts instead of the
+    probability of the class, against the two properties below."""
+    open_margin: float = 0.1
+    """How much more than the threshold begins an event, of the class that the window is labelled."""
+    close_margin: float = 0.1
+    """How much less than the threshold still supports it."""
 
     def __post_init__(self) -> None:
         if not 0 < self.close_probability <= self.open_probability <= 1:
@@ -45,6 +55,30 @@ class EventRules:
             raise ValueError(
                 f"patience_windows {self.patience_windows} and min_duration_s {self.min_duration_s} must be 0 or more"
             )
+        if self.open_margin < 0 or self.close_margin < 0:
+            raise ValueError(f"open_margin {self.open_margin} and close_margin {self.close_margin} must be 0 or more")
+
+    def opens(self, result: Result, label: str) -> bool:
+        """Whether a window fit to be labelled begins an event of a class."""
+        threshold = self.abnormal_threshold
+        if threshold is None:
+            return result.probabilities[label] >= self.open_probability
+        # Halfway to 1 at most: above a high threshold, too, some window must be able to begin an event.
+        opening = min(threshold + self.open_margin, (1 + threshold) / 2)
+        return result.label == label and _abnormality(result) >= opening
+
+    def supports(self, result: Result, label: str) -> bool:
+        """Whether a window fit to be labelled supports an event of a class that has begun."""
+        threshold = self.abnormal_threshold
+        if threshold is None:
+            return result.probabilities[label] >= self.close_probability
+        # Half the threshold at least: above a low one, too, some window must be able to end an event.
+        return _abnormality(result) >= max(threshold - self.close_margin, threshold / 2)
+
+
+def rules_at(point: OperatingPoint | None) -> EventRules:
+    """The rules for results whose labels were decided at `point`."""
+    return EventRules(abnormal_threshold=None if point is None else point.abnormal_threshold)
 
 
 @dataclass(frozen=True)
@@ -109,11 +143,11 @@ def _follow(
 
     Before `boundary_s` the window before this one speaks.
     """
-    probability = result.probabilities[label] if result.quality.ok else 0.0
+    probability, fit = result.probabilities[label], result.quality.ok
     if event is None:
-        opens = probability >= rules.open_probability
+        opens = fit and rules.opens(result, label)
         return OpenEvent(boundary_s, result.end_s, probability, probability, windows=1) if opens else None
-    if probability < rules.close_probability:
+    if not (fit and rules.supports(result, label)):
         end_s = event.end_s if event.missed_windows else boundary_s
         return replace(event, end_s=end_s, missed_windows=event.missed_windows + 1)
     return OpenEvent(
@@ -143,6 +177,10 @@ def _event(label: str, event: OpenEvent, last: Result) -> Event:
         "model": last.model,
     }
     return Event(NAME, last.source, event.start_s, event.end_s, fields)
+
+
+def _abnormality(result: Result) -> float:
+    return 1 - result.probabilities[LABELS[0]]
 
 
 def _centre_s(result: Result) -> float:

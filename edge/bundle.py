@@ -12,6 +12,7 @@ from typing import Any
 from edge.checksums import MANIFEST_NAME, check_checksums, check_content
 from edge.errors import BundleError
 from edge.labels import LABELS
+from edge.operating_point import NO_OPERATING_POINTS, OperatingPoints, read_operating_points
 from edge.profiles import Profile
 from edge.signal.spec import FeatureSpec
 
@@ -26,9 +27,10 @@ MODELS_VARIABLE = "RESPIRE_EDGE_MODELS"
 MANIFEST_KEYS = {
     "schema", "device", "labels", "feature_spec", "feature_fingerprint", "input", "files", "metrics", "training_run",
 }  # fmt: skip
-OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden", "temperature"})
+OPTIONAL_MANIFEST_KEYS = frozenset({"export", "golden", "temperature", "operating_points"})
 """`export` says how the files were made; the device needs none of it. `golden` lists the golden inputs. `temperature`
-says under `value` what the probabilities are calibrated with, and beside it on whom that was fitted."""
+says under `value` what the probabilities are calibrated with, and beside it on whom that was fitted.
+`operating_points` holds thresholds on the calibrated probabilities (`edge.operating_point`)."""
 GOLDEN_KEYS = {"file", "sha256", "bytes", "tolerance"}
 TEMPERATURES = (0.1, 10.0)
 """The least and the largest that may be applied; whoever needs one beyond has no probabilities to calibrate."""
@@ -72,6 +74,7 @@ class Bundle:
     golden: GoldenFile | None = None
     temperature: float = 1.0
     """What `edge.decision.calibrate` takes; engines and golden inputs know nothing of it."""
+    operating_points: OperatingPoints = NO_OPERATING_POINTS
 
 
 def find_bundle(profile: Profile, model_dir: Path | None, environ: Mapping[str, str]) -> Path:
@@ -128,6 +131,7 @@ def load_bundle(folder: Path) -> Bundle:
         metrics=manifest["metrics"],
         golden=_read_golden(manifest, path),
         temperature=_read_temperature(manifest, path),
+        operating_points=read_operating_points(manifest, path),
     )
     # Last, because the checks before it say more about what is wrong.
     golden = [bundle.golden.path.name] if bundle.golden else []

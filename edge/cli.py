@@ -85,6 +85,7 @@ def _listen(arguments: argparse.Namespace) -> int:
         kept=_maybe_kept(arguments),
         max_restarts=arguments.max_restarts,
         wait_for_source=arguments.wait_for_source,
+        operating_point=arguments.operating_point,
     )
     return listen(options)
 
@@ -117,6 +118,7 @@ def _score(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         report=arguments.report,
         report_audio=arguments.report_audio,
+        operating_point=arguments.operating_point,
     )
     return score(options)
 

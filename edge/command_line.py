@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_listen(parser: argparse.ArgumentParser) -> None:
     _add_model_choice(parser, "stethoscope, such as littmann3200; `respire-edge devices` lists them")
+    _add_operating_point(parser)
     parser.add_argument(
         "--source",
         default="mic",
@@ -116,6 +117,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="WAV or FLAC file, or a folder of them")
     _add_model_choice(parser, "stethoscope, or `auto`: by the end of each ICBHI file name, such as _Litt3200.wav")
+    _add_operating_point(parser)
     parser.add_argument(
         "--cycles",
         action="store_true",
@@ -187,6 +189,16 @@ def _add_model_choice(parser: argparse.ArgumentParser, device_help: str, *, requ
     parser.add_argument("--device", required=required, metavar="NAME", help=device_help)
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="a bundle, or a folder of bundles; default: the ones that come along"
+    )
+
+
+def _add_operating_point(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--operating-point",
+        metavar="NAME",
+        help="how readily sound is called abnormal, of the points that the model has: balanced (best mean of "
+        "sensitivity and specificity), sensitive, specific; default: the model's own, balanced; a model without "
+        "points names the likeliest class",
     )
 
 

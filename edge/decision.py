@@ -19,6 +19,18 @@ def calibrate(probabilities: NDArray[np.floating], temperature: float) -> NDArra
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def decide(probabilities: NDArray[np.floating], quality: Quality) -> str | None:
-    """The likeliest class of [4], the first of equal ones; None where the sound is not fit to be labelled."""
-    return LABELS[int(np.argmax(probabilities))] if quality.ok else None
+def decide(
+    probabilities: NDArray[np.floating], quality: Quality, abnormal_threshold: float | None = None
+) -> str | None:
+    """The label of calibrated [4]; None where the sound is not fit to be labelled.
+
+    With a threshold: normal where 1 - P(normal) is below it, else the likeliest abnormal class. Without one: the
+    likeliest class. Of equal ones the first.
+    """
+    if not quality.ok:
+        return None
+    if abnormal_threshold is None:
+        return LABELS[int(np.argmax(probabilities))]
+    if 1 - probabilities[0] < abnormal_threshold:
+        return LABELS[0]
+    return LABELS[1 + int(np.argmax(probabilities[1:]))]

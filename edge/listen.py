@@ -16,11 +16,12 @@ from typing import TypeVar
 from edge.audio.block import AudioBlock
 from edge.audio.live_source import MAX_RESTARTS, Persistence
 from edge.audio.source import AudioSource, StoppedWaiting, open_source
-from edge.breath_events import EventRules, TrackingState, finish_tracking, track
+from edge.breath_events import EventRules, TrackingState, finish_tracking, rules_at, track
 from edge.bundle import find_bundle, load_bundle, maybe_other_model_note
 from edge.engine.engine import open_engine
 from edge.errors import AudioDeviceError
 from edge.events import Event
+from edge.operating_point import chosen_point
 from edge.pipeline import Classifier, Pipeline, slider_from_hop
 from edge.profiles import load_profile
 from edge.recorder.recorded_file import RecordingSession
@@ -63,6 +64,8 @@ class ListenOptions:
     """How many attempts in a row to open a failed input again."""
     wait_for_source: bool = False
     """An input that is absent at the start is waited for."""
+    operating_point: str | None = None
+    """By name; None: the model's default."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def listen(options: ListenOptions) -> int:
     """Run until the source ends, or until SIGINT or SIGTERM. Returns the exit code; raises EdgeError."""
     profile = load_profile(options.device)
     bundle = load_bundle(find_bundle(profile, options.model, os.environ))
+    point = chosen_point(bundle.operating_points, options.operating_point, bundle.model_id)
     slider_from_hop(options.hop_s, bundle.spec)
     if note := maybe_other_model_note([profile.name], bundle):
         print(note, file=sys.stderr)
@@ -100,7 +104,7 @@ def listen(options: ListenOptions) -> int:
             return 0
         opened.enter_context(source)
         outputs.on_result.append(source.take_result)
-        classifier = Classifier(profile, bundle, engine)
+        classifier = Classifier(profile, bundle, engine, operating_point=point)
         if not options.wait_for_source:
             _open_writer(options.output, outputs, opened)
         if _is_viewed(options.output):
@@ -109,7 +113,8 @@ def listen(options: ListenOptions) -> int:
             recorder = _open_recorder(options.kept, options.realtime, classifier, source, outputs.on_event)
             outputs.add_recorder(opened.enter_context(recorder))
         stopping = opened.enter_context(stop_requests())
-        _run(source, Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s), outputs, stopping)
+        pipeline = Pipeline(classifier, source.name, source.sample_rate_hz, options.hop_s)
+        _run(source, pipeline, Tracker(outputs, rules_at(point)), stopping)
     return 0
 
 
@@ -140,30 +145,42 @@ def _print_absence(event: Event) -> None:
         print(f"respire-edge: waiting for {event.source} ({event.fields['reason']})", file=sys.stderr)
 
 
-def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Callable[[], bool]) -> None:
-    heard = TrackingState()
+@dataclass
+class Tracker:
+    """Tells results, and the breath sounds that they make."""
+
+    outputs: Outputs
+    rules: EventRules
+    heard: TrackingState = field(default_factory=TrackingState)
+
+    def tell(self, results: Iterable[Result]) -> None:
+        """The next results, each before the events that it ends."""
+        for result in results:
+            _tell(self.outputs.on_result, [result])
+            events, self.heard = track(result, self.heard, self.rules)
+            _tell(self.outputs.on_event, events)
+
+    def finish(self) -> None:
+        """The events that the end of the stream ends."""
+        _tell(self.outputs.on_event, finish_tracking(self.heard, self.rules))
+
+
+def _run(source: AudioSource, pipeline: Pipeline, tracker: Tracker, stopping: Callable[[], bool]) -> None:
+    outputs = tracker.outputs
     given_up: AudioDeviceError | None = None
     try:
         for block in source.blocks():
             _tell(outputs.on_event, block.events)
-            heard = _tell_results(outputs, pipeline.push(block), heard)
+            tracker.tell(pipeline.push(block))
             _tell(outputs.on_block, [block])
             if stopping():
                 break
     except AudioDeviceError as error:
         given_up = error
-    heard = _tell_results(outputs, pipeline.finish(), heard)
-    _tell(outputs.on_event, finish_tracking(heard, EventRules()))
+    tracker.tell(pipeline.finish())
+    tracker.finish()
     if given_up is not None:
         raise given_up
-
-
-def _tell_results(outputs: Outputs, results: Iterable[Result], heard: TrackingState) -> TrackingState:
-    for result in results:
-        _tell(outputs.on_result, [result])
-        events, heard = track(result, heard, EventRules())
-        _tell(outputs.on_event, events)
-    return heard
 
 
 def _tell(listeners: Sequence[Callable[[Told], None]], news: Iterable[Told]) -> None:
@@ -183,7 +200,12 @@ def _session(classifier: Classifier, source: AudioSource) -> Session:
         sections=source.sections,
         encoding=sys.stdout.encoding,
         colours=has_256_colours(os.environ),
+        operating_point=_name_of_point(classifier),
     )
+
+
+def _name_of_point(classifier: Classifier) -> str | None:
+    return None if classifier.operating_point is None else classifier.operating_point.name
 
 
 def _is_viewed(output: str | None) -> bool:
@@ -219,6 +241,7 @@ def _open_recorder(
         engine=classifier.engine.name,
         sample_rate_hz=source.sample_rate_hz,
         simulated=bool(source.sections),
+        operating_point=_name_of_point(classifier),
     )
     stream = Stream(source.name, source.sample_rate_hz, live)
     return open_recorder(kept.folder, kept.retention, session, stream, lambda event: _tell(on_event, [event]))

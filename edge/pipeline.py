@@ -17,6 +17,7 @@ from edge.engine.engine import Engine
 from edge.errors import UsageError
 from edge.intake import Intake
 from edge.labels import LABELS
+from edge.operating_point import OperatingPoint
 from edge.profiles import Profile
 from edge.quality import Evidence, judge_quality
 from edge.results import Result
@@ -49,6 +50,8 @@ class Classifier:
     engine: Engine
     clock: Callable[[], float] = time.perf_counter
     """Seconds; only differences are used."""
+    operating_point: OperatingPoint | None = None
+    """Of the bundle, as `chosen_point` gives it; None: the likeliest class is the label."""
 
     def classify(self, source: str, stretch: Stretch) -> Result:
         """The result for a stretch of the sound named `source`. Raises EngineError."""
@@ -56,18 +59,20 @@ class Classifier:
         probabilities = calibrate(self._mean_probabilities(stretch.windows), self.bundle.temperature)
         latency_ms = (self.clock() - begin_s) * 1000
         rate_hz = self.bundle.spec.sample_rate_hz
+        point = self.operating_point
         quality = judge_quality(stretch.sound, rate_hz, stretch.evidence, self.profile.quality)
         return Result(
             source=source,
             device=self.profile.name,
             start_s=stretch.start_s,
             end_s=stretch.end_s,
-            label=decide(probabilities, quality),
+            label=decide(probabilities, quality, point.abnormal_threshold if point else None),
             probabilities=dict(zip(LABELS, probabilities.tolist(), strict=True)),
             quality=quality,
             model=self.bundle.model_id,
             engine=self.engine.name,
             latency_ms=latency_ms,
+            operating_point=point.name if point else None,
         )
 
     def _mean_probabilities(self, windows: Sequence[Float32] | Float32) -> Float32:

@@ -31,6 +31,7 @@ EVENTS_SUFFIX = ".events.jsonl"
 CSV_FIELDS = (
     "schema", "source", "device", "start_s", "end_s", "label", *LABELS, "quality_ok", "quality_reasons",
     "model", "engine", "latency_ms", "intended_use", "cycle", "annotated",
+    "operating_point",
 )  # fmt: skip
 
 
@@ -57,6 +58,8 @@ class Result:
     """Which line of the annotations, from 0; None for a window."""
     annotated: str | None = None
     """The label that the annotations give; None for a window."""
+    operating_point: str | None = None
+    """The name of the one that the label was decided at; None where the model has none."""
 
 
 def record_from_result(result: Result) -> dict[str, Any]:
@@ -75,6 +78,7 @@ def record_from_result(result: Result) -> dict[str, Any]:
         "engine": result.engine,
         "latency_ms": None if result.latency_ms is None else round(result.latency_ms, 2),
         "intended_use": INTENDED_USE,
+        "operating_point": result.operating_point,
     }
     if result.cycle is not None:
         record |= {"cycle": result.cycle, "annotated": result.annotated}

@@ -17,6 +17,7 @@ from edge.bundle import Bundle, find_bundle, load_bundle, maybe_other_model_note
 from edge.checksums import MANIFEST_NAME
 from edge.engine.engine import open_engine
 from edge.errors import InputError, OutputError, ProfileError, RecordingError, UsageError
+from edge.operating_point import chosen_point
 from edge.pipeline import Classifier, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
 from edge.report.report import check_report, write_report
@@ -58,6 +59,8 @@ class ScoreOptions:
     """A page for people about all of it."""
     report_audio: bool = False
     """The page holds the sound, too."""
+    operating_point: str | None = None
+    """By name; None: each model's default."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +181,11 @@ def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, li
 def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
     """All that the output depends on but the recordings' content."""
     names = "\n".join(f"{task.file}" for task in work.tasks).encode("utf-8", "surrogateescape")
+    points = {name: each.operating_point.name for name, each in work.classifiers.items() if each.operating_point}
     return {
         "device": options.device,
         "models": {name: _asked_of_model(classifier) for name, classifier in work.classifiers.items()},
+        "operating point": points or None,  # None as in journals of versions without
         "cycles": options.cycles,
         "hop": options.hop_s,
         "report": options.report is not None,
@@ -241,12 +246,13 @@ def _open_classifiers(profiles: Iterable[Profile], options: ScoreOptions, opened
     classifiers: dict[str, Classifier] = {}
     for folder in dict.fromkeys(folders.values()):
         bundle = load_bundle(folder)
+        point = chosen_point(bundle.operating_points, options.operating_point, bundle.model_id)
         slider_from_hop(_hop_s(options, bundle), bundle.spec)
         engine = opened.enter_context(open_engine(bundle, tell=partial(print, file=sys.stderr)))
         names = [name for name in by_name if folders[name] == folder]
         if note := maybe_other_model_note(names, bundle):
             print(note, file=sys.stderr)
-        classifiers |= {name: Classifier(by_name[name], bundle, engine) for name in names}
+        classifiers |= {name: Classifier(by_name[name], bundle, engine, operating_point=point) for name in names}
     return classifiers
 
 

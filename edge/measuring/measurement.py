@@ -16,6 +16,7 @@ from edge.checks.host import Host
 from edge.engine.engine import Engine
 from edge.measuring.resources import maybe_peak_mb, maybe_resident_mb
 from edge.measuring.stages import StageClock, StageTimes, TimedEngine
+from edge.operating_point import chosen_point
 from edge.pipeline import Classifier, Pipeline
 from edge.profiles import Profile
 from edge.results import JsonLinesWriter, Result
@@ -55,7 +56,8 @@ class Meter:
         clock: StageClock | None = None,
     ) -> None:
         self._clock = clock or StageClock()
-        classifier = Classifier(profile, bundle, TimedEngine(engine, self._clock), self._clock)
+        point = chosen_point(bundle.operating_points, None, bundle.model_id)
+        classifier = Classifier(profile, bundle, TimedEngine(engine, self._clock), self._clock, point)
         self._pipeline = Pipeline(classifier, "bench", sample_rate_hz, hop_s)
         self._sample_rate_hz = sample_rate_hz
 

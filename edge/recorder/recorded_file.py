@@ -5,7 +5,7 @@ The sidecar names no patient, no input, no serial number and no path:
 ```json
 {"schema": 1, "record": "recording", "session": "3f9a…", "number": 1, "complete": true,
  "begun_utc": "2026-01-14T15:30Z", "start_s": 0.0, "end_s": 600.0, "sample_rate_hz": 44100, "device": "littmann3200",
- "simulated": false, "model": "common@1f0c", "engine": "onnxruntime-cpu-int8",
+ "simulated": false, "model": "common@1f0c", "engine": "onnxruntime-cpu-int8", "operating_point": "balanced",
  "gaps": [{"start_s": 3.2, "end_s": 3.3, "reason": "lost"}],
  "results": [{"start_s": 0.0, "end_s": 7.0, "label": "normal", "probabilities": {}, "quality": {}}],
  "events": [{"event": "source-lost", "start_s": 3.2, "end_s": 3.2}], "intended_use": "research"}
@@ -52,6 +52,8 @@ class RecordingSession:
     sample_rate_hz: int
     simulated: bool
     """Made by this program, nobody's breath."""
+    operating_point: str | None = None
+    """What labels are decided at; None where the model has none."""
 
 
 @dataclass(frozen=True)

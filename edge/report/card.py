@@ -84,7 +84,10 @@ def _error(error: str) -> str:
 
 def _body(findings: Findings, device_title: str, look: Look | str) -> str:
     models = ", ".join(sorted(findings.models))
-    facts = f"{length(findings.sound_s)} · {device_title or findings.device}{' · model ' + models if models else ''}"
+    points = ", ".join(sorted(findings.operating_points))
+    known = {"model": models, "operating point": points}
+    said = "".join(f" · {name} {value}" for name, value in known.items() if value)
+    facts = f"{length(findings.sound_s)} · {device_title or findings.device}{said}"
     seen = f'<p class="problem">No picture: {shown(look)}</p>' if isinstance(look, str) else _look(findings, look)
     return f"""<p class="facts">{shown(facts)}</p>
 <p class="verdict">{shown(verdict(findings))}</p>

@@ -80,6 +80,8 @@ class Findings:
     sound_s: float = 0.0
     device: str = ""
     models: set[str] = field(default_factory=set)
+    operating_points: set[str] = field(default_factory=set)
+    """Names of those that labels were decided at; empty where the model has none."""
     error: str | None = None
     """Why the recording could not be scored; everything else is empty then."""
     windows: int = 0
@@ -136,6 +138,8 @@ class Findings:
         self.windows += 1
         self.device = str(result["device"])
         self.models.add(str(result["model"]))
+        if (point := result.get("operating_point")) is not None:
+            self.operating_points.add(str(point))
         self.sound_s = max(self.sound_s, float(result["end_s"]))
         stretch = _stretch_from_result(result)
         if stretch.label is None:

@@ -12,7 +12,7 @@ from edge.annotated_cycles import results_from_cycles
 from edge.annotations import annotations_beside, check_within, read_annotations
 from edge.audio.block import AudioBlock
 from edge.audio.recording import RecordingSource
-from edge.breath_events import EventRules, TrackingState, finish_tracking, track
+from edge.breath_events import TrackingState, finish_tracking, rules_at, track
 from edge.errors import InputError, SetupError, one_line
 from edge.pipeline import Classifier, Pipeline
 from edge.results import Result, failures_named, line_from_record, record_from_event, record_from_result
@@ -87,7 +87,7 @@ def _refused(task: Task, records: IO[bytes], error: str) -> FileScore:
 
 def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
     verdicts, heard = Counter[Verdict](), TrackingState()
-    events, rules = [], EventRules()
+    events, rules = [], rules_at(classifier.operating_point)
     with RecordingSource(task.file, check_end=False) as source:
         blocks = until_stopped(source.blocks(), stopping)
         results = (_cycles if task.cycles else _windows)(task, classifier, source, blocks)

@@ -1,8 +1,9 @@
 """The program of a process that scores recordings for another one, which says which and takes what comes of them.
 
-They talk over a pair of sockets that keeps messages apart, in JSON. The first message names bundle and engine of each
-stethoscope; every later one is a task, and comes with a file for the task's records. The answers: an empty object once
-the engines are open, the FileScore of each task, or, as `setup_error`, why the run cannot go on.
+They talk over a pair of sockets that keeps messages apart, in JSON. The first message names bundle, engine and
+operating point of each stethoscope; every later one is a task, and comes with a file for the task's records. The
+answers: an empty object once the engines are open, the FileScore of each task, or, as `setup_error`, why the run
+cannot go on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from edge.bundle import load_bundle
 from edge.engine.engine import open_engine
 from edge.errors import SetupError
+from edge.operating_point import chosen_point
 from edge.pipeline import Classifier
 from edge.profiles import load_profile
 from edge.scoring.scored_file import StoppedScoring, Task, score_file
@@ -32,7 +34,11 @@ MAX_MESSAGE_BYTES = 1 << 17
 def start_message(classifiers: Mapping[str, Classifier]) -> dict[str, Any]:
     """What a worker must know to open the same."""
     return {
-        name: {"bundle": str(classifier.bundle.folder.resolve()), "engine": _engine_kind(classifier)}
+        name: {
+            "bundle": str(classifier.bundle.folder.resolve()),
+            "engine": _engine_kind(classifier),
+            "operating_point": classifier.operating_point and classifier.operating_point.name,
+        }
         for name, classifier in classifiers.items()
     }
 
@@ -71,14 +77,15 @@ def _work(connection: socket.socket) -> None:
             _send(connection, score.to_dict())
 
 
-def _open_classifiers(start: Mapping[str, Mapping[str, str]], opened: ExitStack) -> dict[str, Classifier]:
+def _open_classifiers(start: Mapping[str, Mapping[str, Any]], opened: ExitStack) -> dict[str, Classifier]:
     classifiers: dict[str, Classifier] = {}
     engines = {}
     for name, choice in start.items():
         bundle = load_bundle(Path(choice["bundle"]))
         if bundle.folder not in engines:
             engines[bundle.folder] = opened.enter_context(open_engine(bundle, choice["engine"]))
-        classifiers[name] = Classifier(load_profile(name), bundle, engines[bundle.folder])
+        point = chosen_point(bundle.operating_points, choice["operating_point"], bundle.model_id)
+        classifiers[name] = Classifier(load_profile(name), bundle, engines[bundle.folder], operating_point=point)
     return classifiers
 
 

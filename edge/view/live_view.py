@@ -51,6 +51,8 @@ class Session:
     """Of the terminal."""
     colours: bool
     """Whether the terminal has 256 of them."""
+    operating_point: str | None = None
+    """What labels are decided at; None where the model has none."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def _fitting(lines: Sequence[Ranked], rows: int) -> list[Line]:
 
 def _heading(session: Session, seen: Seen) -> Iterator[Ranked]:
     yield Ranked(3, Line(f"respire-edge  {session.device}  source {session.source}", BOLD))
-    yield Ranked(6, Line(f"model {session.model} on {session.engine}  (Ctrl-C ends)", DIM))
+    point = "" if session.operating_point is None else f"  operating point {session.operating_point}"
+    yield Ranked(6, Line(f"model {session.model} on {session.engine}{point}  (Ctrl-C ends)", DIM))
     yield Ranked(0, Line("RESEARCH USE ONLY. Not a medical device.", YELLOW))
     if session.sections:
         heard_s = seen.meter.heard_samples / session.sample_rate_hz

@@ -52,7 +52,7 @@ def test_a_result_is_the_line_of_the_contract() -> None:
         '"start_s": 12.0, "end_s": 19.0, "label": "wheeze", '
         '"probabilities": {"normal": 0.08, "crackle": 0.05, "wheeze": 0.81, "both": 0.06}, '
         '"quality": {"ok": true, "reasons": []}, "model": "common@1f0c", "engine": "onnxruntime-cpu-int8", '
-        '"latency_ms": 6.1, "intended_use": "research"}\n'
+        '"latency_ms": 6.1, "intended_use": "research", "operating_point": null}\n'
     )
 
 
