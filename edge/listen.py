@@ -146,13 +146,17 @@ def _run(source: AudioSource, pipeline: Pipeline, outputs: Outputs, stopping: Ca
     try:
         for block in source.blocks():
             _tell(outputs.on_event, block.events)
-            heard = _tell_results(outputs, pipeline.push(block), heard)
+            results = pipeline.push(block)
+            _tell(outputs.on_event, pipeline.take_events())
+            heard = _tell_results(outputs, results, heard)
             _tell(outputs.on_block, [block])
             if stopping():
                 break
     except AudioDeviceError as error:
         given_up = error
-    heard = _tell_results(outputs, pipeline.finish(), heard)
+    results = pipeline.finish()
+    _tell(outputs.on_event, pipeline.take_events())
+    heard = _tell_results(outputs, results, heard)
     _tell(outputs.on_event, finish_tracking(heard, EventRules()))
     if given_up is not None:
         raise given_up
