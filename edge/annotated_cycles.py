@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.annotations import Cycle
 from edge.audio.block import AudioBlock
+from edge.coughs_and_voices.hearing import DECIDED_AFTER_S
 from edge.errors import AnnotationError
 from edge.intake import Intake
 from edge.pipeline import Classifier, Stretch
@@ -59,7 +60,7 @@ def _as_they_end(
     for sound, is_last in _conditioned(intake, blocks):
         held = np.concatenate([held, sound])
         end = held_from + held.size
-        while waiting and (is_last or round(waiting[0].cycle.end_s * spec.sample_rate_hz) <= end):
+        while waiting and (is_last or (waiting[0].cycle.end_s + DECIDED_AFTER_S) * spec.sample_rate_hz <= end):
             yield _result(classifier, source, intake, waiting.popleft(), held, held_from)
         kept_s = waiting[0].needed_from_s if waiting else end / spec.sample_rate_hz
         cut = min(max(round(kept_s * spec.sample_rate_hz) - held_from, 0), held.size)
@@ -94,6 +95,6 @@ def _result(
     if cut.size == 0:
         span = f"{cycle.start_s} s to {cycle.end_s} s"
         raise AnnotationError(f"{source}: the cycle from {span} holds no sample; correct its annotation")
-    evidence = intake.evidence(cycle.start_s, cycle.end_s)
+    evidence = intake.evidence(cycle.start_s, cycle.end_s, waited=True)
     stretch = Stretch(cycle.start_s, cycle.end_s, cut, windows_from_cycle(cut, classifier.bundle.spec), evidence)
     return replace(classifier.classify(source, stretch), cycle=annotated.index, annotated=cycle.label)

@@ -8,6 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
+from edge.coughs_and_voices.coughs import Cough
+from edge.coughs_and_voices.hearing import (
+    Hearing,
+    extend_hearing,
+    extend_hearing_with_silence,
+    finish_hearing,
+    heard_between,
+    heard_by,
+    hearing_from,
+    take_coughs,
+)
 from edge.faults import FaultTrace, count_faults, extend_trace, trace_from
 from edge.quality import Evidence
 from edge.signal.conditioning import (
@@ -47,6 +58,7 @@ class Intake:
         self._faults = FaultTrace(sample_rate_hz)
         self._raw = SlotTrace(sample_rate_hz)
         self._resampled = SlotTrace(spec.sample_rate_hz)
+        self._hearing = Hearing()
         self._before = np.zeros(1, np.float32)
         self._held = np.zeros(0, np.float32)
         self._missing = 0
@@ -69,20 +81,33 @@ class Intake:
     def finish(self) -> Float32:
         """What was still held back at the stream's end."""
         held = self._across() if self._held.size else self._condition(np.zeros(self._missing, np.float32))
-        return np.concatenate([held, finish_conditioning(self._state, self._conditioner)])
+        last = finish_conditioning(self._state, self._conditioner)
+        self._hearing = finish_hearing(extend_hearing(self._hearing, last))
+        return np.concatenate([held, last])
 
-    def evidence(self, start_s: float, end_s: float) -> Evidence:
-        """What is known of the samples between two times of the stream."""
+    def evidence(self, start_s: float, end_s: float, *, waited: bool = False) -> Evidence:
+        """What is known of the samples between two times of the stream.
+
+        `waited`: sound up to `DECIDED_AFTER_S` behind `end_s` has arrived, or the stream has ended; otherwise coughs
+        and voices in the last moments are not decided.
+        """
         return Evidence(
             count_faults(self._faults, start_s, end_s),
             maybe_slot_means(self._raw, start_s, end_s),
             maybe_slot_means(self._resampled, start_s, end_s),
+            (heard_between if waited else heard_by)(self._hearing, start_s, end_s),
         )
+
+    def take_coughs(self) -> tuple[Cough, ...]:
+        """The coughs that have ended since this was last asked."""
+        coughs, self._hearing = take_coughs(self._hearing)
+        return coughs
 
     def forget_before(self, start_s: float) -> None:
         """Nobody will ask for evidence from before that time."""
         self._faults = trace_from(self._faults, start_s)
         self._raw, self._resampled = slots_from(self._raw, start_s), slots_from(self._resampled, start_s)
+        self._hearing = hearing_from(self._hearing, start_s)
 
     def _sound(self, samples: Float32) -> Iterator[Float32]:
         """What samples complete that follow the ones before, or a gap that can be bridged."""
@@ -111,6 +136,7 @@ class Intake:
         resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)
         self._raw = extend_slots(self._raw, samples)
         self._resampled = extend_slots(self._resampled, resampled)
+        self._hearing = extend_hearing(self._hearing, conditioned)
         return conditioned
 
     def _silence(self, samples: int) -> Iterator[Float32]:
@@ -128,6 +154,7 @@ class Intake:
         self._state = _at_rest(self._state, self._conditioner)
         self._raw = extend_slots_with_silence(self._raw, rounds * self._conditioner.resampler.step_down)
         self._resampled = extend_slots_with_silence(self._resampled, outputs)
+        self._hearing = extend_hearing_with_silence(self._hearing, outputs)
         for first in range(0, outputs, SILENCE_PIECE_SAMPLES):
             yield np.zeros(min(outputs - first, SILENCE_PIECE_SAMPLES), np.float32)
 

@@ -171,13 +171,17 @@ def _run(source: AudioSource, pipeline: Pipeline, tracker: Tracker, stopping: Ca
     try:
         for block in source.blocks():
             _tell(outputs.on_event, block.events)
-            tracker.tell(pipeline.push(block))
+            results = pipeline.push(block)
+            _tell(outputs.on_event, pipeline.take_events())
+            tracker.tell(results)
             _tell(outputs.on_block, [block])
             if stopping():
                 break
     except AudioDeviceError as error:
         given_up = error
-    tracker.tell(pipeline.finish())
+    results = pipeline.finish()
+    _tell(outputs.on_event, pipeline.take_events())
+    tracker.tell(results)
     tracker.finish()
     if given_up is not None:
         raise given_up

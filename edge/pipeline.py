@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from edge.audio.block import AudioBlock
 from edge.bundle import Bundle
+from edge.cough_events import events_from_coughs
 from edge.decision import calibrate, decide
 from edge.engine.engine import Engine
 from edge.errors import UsageError
+from edge.events import Event
 from edge.intake import Intake
 from edge.labels import LABELS
 from edge.operating_point import OperatingPoint
@@ -125,6 +127,10 @@ class Pipeline:
         windows, self._slider_state = slide(self._intake.finish(), self._slider_state, self._slider)
         windows += finish_sliding(self._slider_state, self._slider)
         return [self._result_from_window(window) for window in windows]
+
+    def take_events(self) -> list[Event]:
+        """The coughs that have ended since this was last asked."""
+        return events_from_coughs(self._intake.take_coughs(), self._source, self._classifier.profile.name)
 
     def _results_from_sound(self, sound: Float32) -> list[Result]:
         windows, self._slider_state = slide(sound, self._slider_state, self._slider)

@@ -50,10 +50,12 @@ class QualityLimits:
     """More power than this below what conditioning keeps."""
     hum_db: float | None = None
     """Lines of the mains stronger than this beside all other sound."""
-    speech_db: float | None = None
-    """A stronger ripple of the spectrum at a voice's pitch."""
     knock_level_dbfs: float | None = None
     """Bursts with hard edges louder than this for a hundredth of the time."""
+    cough_s: float | None = None
+    """More seconds of coughs than this."""
+    voice_s: float | None = None
+    """More seconds of voices than this."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class _Range:
 _SHARE = _Range(lambda share: 0 <= share <= 1, "a share from 0 to 1")
 _LEVEL = _Range(lambda level_dbfs: level_dbfs < 0, "a number below 0 (0 dBFS is full scale)")
 _RATIO = _Range(lambda _: True, "a number of decibels")
+_DURATION = _Range(lambda duration_s: duration_s >= 0, "a number of seconds from 0 on")
 QUALITY_RANGES = {
     "silence_level_dbfs": _LEVEL,
     "clipped_share": _SHARE,
@@ -74,10 +77,13 @@ QUALITY_RANGES = {
     "share_above_1khz": _SHARE,
     "share_below_50hz": _SHARE,
     "hum_db": _RATIO,
-    "speech_db": _RATIO,
     "knock_level_dbfs": _LEVEL,
+    "cough_s": _DURATION,
+    "voice_s": _DURATION,
 }
 """What each limit may be; all but `QUALITY_KEYS` may be left out."""
+NO_LONGER_MEASURED = {"speech_db": "voice_s, in seconds"}
+"""Limits of earlier versions, and what took their place."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,9 @@ def _read_band(fields: Mapping[str, Any], path: Path, sources: dict[str, str]) -
 def _read_quality(fields: Mapping[str, Any], path: Path, sources: dict[str, str]) -> QualityLimits:
     limits = fields["quality"]
     _expect(isinstance(limits, dict), path, "quality", f"an object with {', '.join(sorted(QUALITY_KEYS))}", limits)
+    for key, instead in NO_LONGER_MEASURED.items():
+        if key in limits:
+            raise ProfileError(f"{path}: quality.{key} is no longer measured; take it out and give {instead}, instead")
     _check_keys(limits, QUALITY_KEYS, f"{path}: quality:", optional=set(QUALITY_RANGES))
     return QualityLimits(**{key: _read_limit(limits, key, path, sources) for key in QUALITY_RANGES if key in limits})
 

@@ -1,26 +1,27 @@
 """Is a stretch of sound fit to be labelled? Named reasons against it, each with what was measured and the limit.
 
 `non-finite`, `gap`, `clipping` and `dc` look at the samples as they came, `band` at what conditioning takes away,
-`silence`, `hum`, `speech` and `knock` at the conditioned sound. Stretches longer than a window are judged by their
-worst piece, so that a minute of talk in an hour is not lost in the mean.
+`silence`, `hum` and `knock` at the conditioned sound, `cough` and `voice` at what `edge/coughs_and_voices` heard in it.
+Stretches longer than a window are judged by their worst piece, so that a minute of hum in an hour is not lost in the
+mean.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.coughs_and_voices.hearing import Heard
 from edge.faults import FaultCounts
 from edge.hum import maybe_hum_db
 from edge.knocks import maybe_knock_level_dbfs
 from edge.profiles import QualityLimits
 from edge.short_spectra import frame_powers, share_above
 from edge.slot_trace import SlotMeans
-from edge.voicing import maybe_voicing_db
 from firmware_bridge.gaps import MAX_BRIDGED_S
 
 Float32 = NDArray[np.float32]
@@ -37,7 +38,7 @@ class Reason:
     """One thing that makes a stretch of sound unfit."""
 
     name: str
-    """`non-finite`, `gap`, `clipping`, `silence`, `dc`, `band`, `hum`, `speech` or `knock`."""
+    """`non-finite`, `gap`, `clipping`, `silence`, `dc`, `band`, `hum`, `knock`, `cough` or `voice`."""
     measured: float
     threshold: float
     """The last value that would still be allowed."""
@@ -65,12 +66,15 @@ class Evidence:
     """Of the samples as they came; None where the stretch is too short to say."""
     resampled: SlotMeans | None = None
     """Of the same at the features' rate, before the band-pass."""
+    heard: Heard = field(default_factory=Heard)
+    """Coughs and voices."""
 
 
 def judge_quality(sound: Float32, sample_rate_hz: int, evidence: Evidence, limits: QualityLimits) -> Quality:
     """The verdict on conditioned sound, float32 [n] at `sample_rate_hz`, and on the samples that it was made from."""
     reasons = [*_fault_reasons(evidence.faults, limits), *_gap_reasons(evidence, limits)]
     reasons += _stream_reasons(sound, evidence, limits)
+    reasons += _heard_reasons(evidence.heard, limits)
     level_dbfs = rms_dbfs(sound)
     if level_dbfs < limits.silence_level_dbfs:
         reasons.append(Reason("silence", level_dbfs, limits.silence_level_dbfs, "dBFS"))
@@ -104,24 +108,25 @@ def _stream_reasons(sound: Float32, evidence: Evidence, limits: QualityLimits) -
     yield from _over("band", _share(below, conditioned), limits.share_below_50hz, "share below 50 Hz")
 
 
+def _heard_reasons(heard: Heard, limits: QualityLimits) -> Iterator[Reason]:
+    yield from _over("cough", heard.cough_s, limits.cough_s, "s")
+    yield from _over("voice", heard.voice_s, limits.voice_s, "s")
+
+
 def _sound_reasons(sound: Float32, sample_rate_hz: int, limits: QualityLimits) -> Iterator[Reason]:
     pieces = _pieces(sound, round(PIECE_S * sample_rate_hz))
     measures = zip(*(_measures(piece, sample_rate_hz, limits) for piece in pieces), strict=True)
-    high, hum, speech, knock = map(_greatest, measures)
+    high, hum, knock = map(_greatest, measures)
     yield from _over("band", high, limits.share_above_1khz, "share above 1 kHz")
     yield from _over("hum", hum, limits.hum_db, "dB over the rest")
-    yield from _over("speech", speech, limits.speech_db, "dB")
     yield from _over("knock", knock, limits.knock_level_dbfs, "dBFS")
 
 
 def _measures(piece: Float32, sample_rate_hz: int, limits: QualityLimits) -> tuple[float | None, ...]:
     """Each None where no limit asks for it."""
-    needs_spectra = limits.share_above_1khz is not None or limits.speech_db is not None
-    powers = frame_powers(piece, sample_rate_hz) if needs_spectra else None
     return (
-        None if powers is None else share_above(powers, HIGH_HZ),
+        None if limits.share_above_1khz is None else share_above(frame_powers(piece, sample_rate_hz), HIGH_HZ),
         None if limits.hum_db is None else maybe_hum_db(piece, sample_rate_hz),
-        None if powers is None else maybe_voicing_db(powers),
         None if limits.knock_level_dbfs is None else maybe_knock_level_dbfs(piece, sample_rate_hz),
     )
 

@@ -33,7 +33,7 @@ Spans = Sequence[tuple[float, float]]
 
 NOTHING_PASSES = QualityLimits(
     silence_level_dbfs=np.inf, clipped_share=-1, gap_share=-1, dc_share=-1, share_above_2khz=-1, share_above_1khz=-1,
-    share_below_50hz=-1, hum_db=-np.inf, speech_db=-np.inf, knock_level_dbfs=-np.inf,
+    share_below_50hz=-1, hum_db=-np.inf, knock_level_dbfs=-np.inf, cough_s=-1, voice_s=-1,
 )  # fmt: skip
 """Every reason is given, and says what was measured."""
 

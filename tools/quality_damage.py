@@ -193,7 +193,7 @@ def damages(voices: Sequence[tuple[Float32, int]]) -> list[Damage]:
         *(Damage("knock", f"2 a second, {peak} of full scale", peak >= 2, knocks(peak)) for peak in (0.5, 1, 2, 4)),
     ]
     if voices:
-        found += [Damage("speech", f"{db} dB over the sound", db >= 0, talk(db, voices)) for db in (-18, -12, -6, 0, 6)]
+        found += [Damage("voice", f"{db} dB over the sound", db >= 0, talk(db, voices)) for db in (-18, -12, -6, 0, 6)]
     return found
 
 

@@ -31,10 +31,10 @@ FEATURES = BANDS + PERIODS
 SLOT_FRAMES = 25
 REMEMBERED_SLOTS = 8
 """Of `SLOT_FRAMES` each: four seconds, a breath or more, in which every band has rested."""
-SMALLEST_POWER = 1e-7
-"""Of a bin of a frame: about one step of 16-bit sound."""
-SILENT_POWER = 3e-5
-"""Of all bins of a frame: nobody listened, as at the edges of put-together recordings; says nothing of the rest."""
+SMALLEST_POWER = 1e-9
+"""Of a bin of a frame, for the logarithm."""
+SILENT_POWER = 5e-7
+"""Of all bins of a frame: half of what rounding to 16 bits gives; nobody listened, which says nothing of the rest."""
 MOST_OVER = 10.0
 """Nepers of power, 43 dB: no band stands further over its rest."""
 REST_FACTOR = 10.0
@@ -66,7 +66,7 @@ def initial_frames() -> FrameState:
 def features_of(chunk: Float32, state: FrameState) -> tuple[Float32, FrameState]:
     """The features, float32 [k, FEATURES], of the frames that the next samples complete, and the new state.
 
-    Parameters: `chunk` float32 [n] of conditioned sound at `SAMPLE_RATE_HZ`, any n. How a stream is cut changes nothing.
+    `chunk` is float32 [n] of conditioned sound at `SAMPLE_RATE_HZ`, any n. How a stream is cut changes nothing.
     """
     sound = np.concatenate([state.pending, chunk])
     count = max((sound.size - FRAME_SAMPLES) // HOP_SAMPLES + 1, 0)
@@ -78,6 +78,18 @@ def features_of(chunk: Float32, state: FrameState) -> tuple[Float32, FrameState]
     over = np.clip(levels - rest, 0, np.float32(MOST_OVER))
     features = np.hstack([over, _regularity(powers, rest)])
     return features, FrameState(sound[count * HOP_SAMPLES :], state.frames + count, rests, now)
+
+
+def skip_silence(state: FrameState, samples: int) -> tuple[FrameState, int]:
+    """The state after so many zeros behind zeros, and how many frames they completed; the bands' rest is forgotten.
+
+    Long silence is a gap; what comes behind it need not be as quiet as what was before.
+    """
+    size = state.pending.size + samples
+    count = max((size - FRAME_SAMPLES) // HOP_SAMPLES + 1, 0)
+    pending = np.zeros(size - count * HOP_SAMPLES, np.float32)
+    fresh = initial_frames()
+    return FrameState(pending, state.frames + count, fresh.rests, fresh.rest), count
 
 
 def _powers(sound: Float32, count: int) -> Float32:
@@ -103,7 +115,7 @@ def _rest_below(levels: Float32, silent: NDArray[np.bool_], state: FrameState) -
             rests, rest = np.vstack([rests, rest])[-REMEMBERED_SLOTS:], np.full(BANDS, np.inf, np.float32)
         first += room
     # Where nothing but silence was heard yet, nothing stands over it.
-    return np.where(np.isfinite(least), least, levels), rests, rest
+    return np.asarray(np.where(np.isfinite(least), least, levels), np.float32), rests, rest
 
 
 def _regularity(powers: Float32, rest: Float32) -> Float32:
@@ -130,7 +142,7 @@ def _bands() -> Float32:
     bins_hz = np.arange(low, high) * SAMPLE_RATE_HZ / FRAME_SAMPLES
     mel = np.log1p(bins_hz / 700)
     number = np.minimum(((mel - mel[0]) / (mel[-1] - mel[0]) * BANDS).astype(int), BANDS - 1)
-    return (number[:, np.newaxis] == np.arange(BANDS)).astype(np.float32)
+    return np.asarray(number[:, np.newaxis] == np.arange(BANDS), np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -145,8 +157,8 @@ def _taper() -> Float32:
 
 @lru_cache(maxsize=1)
 def _cosines() -> Float32:
-    """float32 [bins, PERIODS]"""
+    """float32 [bins, PERIODS]."""
     low, high = _edges()
     bins_hz = np.arange(low, high) * SAMPLE_RATE_HZ / FRAME_SAMPLES
     periods_s = np.linspace(*PERIODS_SAMPLES, PERIODS) / SAMPLE_RATE_HZ
-    return np.cos(2 * np.pi * np.outer(bins_hz, periods_s)).astype(np.float32)
+    return np.asarray(np.cos(2 * np.pi * np.outer(bins_hz, periods_s)), np.float32)

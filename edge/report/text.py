@@ -20,6 +20,8 @@ REASON_WORDS = {
     "hum": "mains hum",
     "speech": "speech",
     "knock": "knocks or rubbing",
+    "cough": "coughing",
+    "voice": "a voice, or crying",
 }
 
 

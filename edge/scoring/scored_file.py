@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from edge import cough_events
 from edge.annotated_cycles import results_from_cycles
 from edge.annotations import annotations_beside, check_within, read_annotations
 from edge.audio.block import AudioBlock
 from edge.audio.recording import RecordingSource
 from edge.breath_events import TrackingState, finish_tracking, rules_at, track
 from edge.errors import InputError, SetupError, one_line
+from edge.events import Event
 from edge.pipeline import Classifier, Pipeline
 from edge.results import Result, failures_named, line_from_record, record_from_event, record_from_result
 from edge.scoring.file_score import FileScore, Verdict, error_record, file_record, verdict_of
@@ -87,10 +89,14 @@ def _refused(task: Task, records: IO[bytes], error: str) -> FileScore:
 
 def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Callable[[], bool]) -> FileScore:
     verdicts, heard = Counter[Verdict](), TrackingState()
-    events, rules = [], rules_at(classifier.operating_point)
+    events, rules = list[Event](), rules_at(classifier.operating_point)
     with RecordingSource(task.file, check_end=False) as source:
         blocks = until_stopped(source.blocks(), stopping)
-        results = (_cycles if task.cycles else _windows)(task, classifier, source, blocks)
+        results = (
+            _cycles(task, classifier, source, blocks)
+            if task.cycles
+            else _windows(task, classifier, source, blocks, events)
+        )
         for result in until_stopped(results, stopping):
             _write(records, record_from_result(replace(result, latency_ms=None)))
             verdicts[verdict_of(result)] += 1
@@ -98,9 +104,10 @@ def _score(task: Task, classifier: Classifier, records: IO[bytes], stopping: Cal
                 ended, heard = track(result, heard, rules)
                 events += ended
         events += finish_tracking(heard, rules)
-        for event in events:
+        for event in sorted(events, key=lambda event: event.end_s):
             _write(records, record_from_event(event))
-        score = FileScore(source.duration_s, verdicts, len(events))
+        coughs = sum(event.name == cough_events.NAME for event in events)
+        score = FileScore(source.duration_s, verdicts, len(events), None if task.cycles else coughs)
     what = "cycles" if task.cycles else "windows"
     _write(records, file_record(str(task.file), classifier.profile.name, classifier.bundle.model_id, what, score))
     _flush(records)
@@ -124,12 +131,15 @@ def _flush(records: IO[bytes]) -> None:
 
 
 def _windows(
-    task: Task, classifier: Classifier, source: RecordingSource, blocks: Iterable[AudioBlock]
+    task: Task, classifier: Classifier, source: RecordingSource, blocks: Iterable[AudioBlock], events: list[Event]
 ) -> Iterator[Result]:
+    """The results; the coughs go to `events`."""
     pipeline = Pipeline(classifier, source.name, source.sample_rate_hz, task.hop_s)
     for block in blocks:
         yield from pipeline.push(block)
+        events += pipeline.take_events()
     yield from pipeline.finish()
+    events += pipeline.take_events()
 
 
 def _cycles(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from edge.cough_events import per_hour
 from edge.icbhi_score import IcbhiScore, icbhi_score
 from edge.labels import LABELS
 from edge.scoring.file_score import FileScore, Verdict
@@ -20,6 +21,8 @@ class Tally:
     files: int = 0
     sound_s: float = 0.0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    coughs: int | None = None
+    """None while no recording was listened to for them."""
 
     def add(self, file_score: FileScore) -> None:
         """Count one more recording."""
@@ -29,6 +32,8 @@ class Tally:
         self.files += 1
         self.sound_s += file_score.sound_s
         self.verdicts.update(file_score.verdicts)
+        if file_score.coughs is not None:
+            self.coughs = (self.coughs or 0) + file_score.coughs
 
 
 def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
@@ -40,6 +45,8 @@ def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
         f"({tally.sound_s / max(spent_s, 1e-9):.0f} times real time)"
     )
     yield _label_line(tally)
+    if tally.coughs is not None:
+        yield f"coughs: {tally.coughs} ({per_hour(tally.coughs, tally.sound_s):.0f} an hour)"
     if annotated:
         yield from _score_lines(tally)
     if tally.errors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge import breath_events
+from edge import breath_events, cough_events
 from edge.events import Event
 
 SHOWN_FIELDS = 3
@@ -14,6 +14,8 @@ def words_of_event(event: Event) -> str:
     if event.name == breath_events.NAME:
         peak = event.fields["peak_probability"]
         return f"{event.fields['label']} for {event.end_s - event.start_s:.1f} s, {peak:.0%} at its clearest"
+    if event.name == cough_events.NAME:
+        return f"cough for {event.end_s - event.start_s:.1f} s"
     told = ", ".join(_words_of_field(name, value) for name, value in list(event.fields.items())[:SHOWN_FIELDS])
     name = event.name.replace("-", " ")
     return f"{name}: {told}" if told else name

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from edge.audio.block import AudioBlock
 from edge.audio.source import Section
+from edge.cough_events import NAME as COUGH
+from edge.cough_events import per_hour
 from edge.events import Event
 from edge.labels import LABELS
 from edge.report.text import reason_text
@@ -67,6 +69,8 @@ class Seen:
     """The latest first."""
     events: Sequence[Event] = ()
     """The latest first."""
+    coughs: int = 0
+    """Since listening began."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class LiveView:
         self._clock = clock
         self._meter = Meter()
         self._state = CONNECTED
+        self._coughs = 0
         self._results: deque[Result] = deque(maxlen=1 + EARLIER_RESULTS)
         self._events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self._history = StripHistory(session.sample_rate_hz, session.spec)
@@ -107,6 +112,7 @@ class LiveView:
         """Take the latest event, to be drawn with the next sound."""
         if event.name != RETRY:  # the state of the source says it, and a long absence would leave no room for others
             self._events.appendleft(event)
+        self._coughs += event.name == COUGH
         self._state = state_after(event, self._state, self._clock())
 
     def finish(self) -> None:
@@ -115,7 +121,7 @@ class LiveView:
 
     def _draw(self, **limit: int | None) -> None:
         self._drawn_s = self._clock()
-        seen = Seen(self._meter, self._state, self._drawn_s, list(self._results), list(self._events))
+        seen = Seen(self._meter, self._state, self._drawn_s, list(self._results), list(self._events), self._coughs)
         columns, rows = self._screen.columns, self._screen.rows
         strip = self._strip_lines(columns, strip_rows(rows))
         self._screen.draw(lines_of_view(self._session, seen, strip, columns, rows), **limit)
@@ -187,7 +193,9 @@ def _source(session: Session, seen: Seen) -> Line:
     state = words_of_state(seen.state, seen.now_s)
     lost_samples = seen.meter.lost_samples
     lost = f"  lost {lost_samples / session.sample_rate_hz:.1f} s in all" if lost_samples else ""
-    return Line(f"source {state}{lost}", "" if seen.state.well else RED)
+    rate = per_hour(seen.coughs, seen.meter.heard_samples / session.sample_rate_hz)
+    coughs = f"  coughs {seen.coughs} ({rate:.0f} an hour)" if seen.coughs else ""
+    return Line(f"source {state}{lost}{coughs}", "" if seen.state.well else RED)
 
 
 def _latest(session: Session, seen: Seen, columns: int) -> Iterator[Ranked]:

@@ -102,6 +102,11 @@ def test_the_view_says_why_there_is_no_label() -> None:
     assert "source connected  lost 0.5 s in all" in view
 
 
+def test_the_view_counts_coughs_an_hour() -> None:
+    assert any("coughs 3 (180 an hour)" in text for text in texts(Seen(Meter(heard_samples=60 * 16000), coughs=3)))
+    assert not any("coughs" in text for text in texts(Seen(Meter(heard_samples=60 * 16000))))
+
+
 def test_simulated_labels_come_in_order_each_change_once() -> None:
     assert simulated_labels(SECTIONS, 0, 42) == ("normal", "wheeze", "normal")
     assert simulated_labels(SECTIONS, 1, 8) == ("normal",)

@@ -55,7 +55,7 @@ def test_damages_are_counted_as_passed_or_named(repository: Path, recordings: Pa
     assert damaged["clipping", "20 dB over full scale"] == "0.0%, named 100.0%"
     assert damaged["gap", "0.2 s of zeros every 2 s"] == "0.0%, named 100.0%"
     assert damaged["dc", "0.4 of full scale"] == "0.0%, named 100.0%"
-    assert damaged["speech", "6 dB over the sound"] == "0.0%, named 100.0%"
+    assert damaged["voice", "6 dB over the sound"] == "0.0%, named 100.0%"
     assert damaged["gap", "0.005 s lost every 2 s"] == "100.0%, named 0.0%"
 
 

@@ -71,18 +71,19 @@ def test_the_limits_of_a_profile_are_plausible(name: str) -> None:
     assert -80 < profile.quality.silence_level_dbfs < -50
     assert 0 < profile.quality.clipped_share <= 0.3
     assert profile.quality.gap_share == 0.02
-    assert None not in {profile.quality.dc_share, profile.quality.hum_db, profile.quality.speech_db}
+    assert None not in {profile.quality.dc_share, profile.quality.hum_db, profile.quality.cough_s}
+    assert 0.05 < (profile.quality.voice_s or 0) < 0.5
     assert -30 < (profile.quality.knock_level_dbfs or 0) < -10
 
 
 def test_limits_that_a_profile_leaves_out_are_not_checked_but_for_gaps(folder: Path) -> None:
     limits = read_profile(folder / "thinklabs_one.json").quality
     assert limits == QualityLimits(silence_level_dbfs=-65.0, clipped_share=0.01, gap_share=0.02)
-    assert limits.hum_db is limits.speech_db is limits.dc_share is None
+    assert limits.hum_db is limits.cough_s is limits.voice_s is limits.dc_share is None
 
 
 def test_a_profile_may_set_every_limit(tmp_path: Path) -> None:
-    values = dict.fromkeys(QUALITY_RANGES, -10.5) | {key: 0.25 for key in QUALITY_RANGES if "share" in key}
+    values = {key: 0.25 if "share" in key or key.endswith("_s") else -10.5 for key in QUALITY_RANGES}
     fields = copy.deepcopy(FIFTH)
     fields["quality"] = {key: {"value": value, "source": "an example"} for key, value in values.items()}
     assert asdict(read_profile(write(tmp_path, fields)).quality) == values
@@ -184,8 +185,13 @@ def quality(**changes: object) -> dict[str, Any]:
         (quality(silence_level_dbfs=sourced(float("nan"))), "quality.silence_level_dbfs must be a number below 0"),
         (quality(clipped_share=sourced(True)), "quality.clipped_share must be a share from 0 to 1; it is true"),
         (quality(clipped_share=sourced(1.5)), "quality.clipped_share must be a share from 0 to 1; it is 1.5"),
-        (quality(loudness=sourced(1)), "quality: has unknown loudness; a profile says only clipped_share, dc_share"),
-        (quality(speech_db=sourced("loud")), 'quality.speech_db must be a number of decibels; it is "loud"'),
+        (quality(loudness=sourced(1)), "quality: has unknown loudness; a profile says only clipped_share, cough_s"),
+        (quality(hum_db=sourced("loud")), 'quality.hum_db must be a number of decibels; it is "loud"'),
+        (quality(voice_s=sourced(-1)), "quality.voice_s must be a number of seconds from 0 on; it is -1"),
+        (
+            quality(speech_db=sourced(30)),
+            "quality.speech_db is no longer measured; take it out and give voice_s, in sec",
+        ),
         (quality(knock_level_dbfs=sourced(3)), "quality.knock_level_dbfs must be a number below 0 (0 dBFS is full"),
         (quality(dc_share=sourced(-0.1)), "quality.dc_share must be a share from 0 to 1; it is -0.1"),
         (changed(colour="blue"), "has unknown colour; a profile says only"),

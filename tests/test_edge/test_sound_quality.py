@@ -80,8 +80,8 @@ DAMAGES: dict[str, tuple[str, Callable[[Float32], NDArray[np.floating]]]] = {
     "an offset": ("dc", lambda sound: sound + 0.3),
     "hum of 50 Hz": ("hum", lambda sound: sound + hum(50.06, 0.05)),
     "hum of 60 Hz": ("hum", lambda sound: sound + hum(59.94, 0.05)),
-    "a low voice": ("speech", lambda sound: sound + voice(110, 0.03)),
-    "a high voice": ("speech", lambda sound: sound + voice(210, 0.03)),
+    "a low voice": ("voice", lambda sound: sound + voice(110, 0.03)),
+    "a high voice": ("voice", lambda sound: sound + voice(210, 0.03)),
     "taps": ("knock", lambda sound: sound + taps(0.9)),
     "holes": ("gap", lambda sound: np.where(np.mod(TIME_S, 3) < 0.2, 0, sound)),
     "one sample held": ("gap", lambda sound: np.where(np.mod(TIME_S, 6) < 0.03, sound[RATE_HZ], sound)),
@@ -131,7 +131,7 @@ def test_a_wheeze_through_a_harmonic_of_the_mains_is_no_hum() -> None:
     assert names(judge(breath("normal") + wheeze)) == []
 
 
-@pytest.mark.parametrize("reason", ["speech", "hum", "knock", "dc", "band"])
+@pytest.mark.parametrize("reason", ["voice", "hum", "knock", "dc", "band"])
 def test_a_profile_without_a_limit_makes_no_check(reason: str) -> None:
     damages = [damaged for name, damaged in DAMAGES.values() if name == reason]
     for damaged in damages:
@@ -139,15 +139,13 @@ def test_a_profile_without_a_limit_makes_no_check(reason: str) -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(
-    gain_db=st.floats(-6, 6), label=st.sampled_from(LABELS), damage=st.sampled_from(["none", "hum", "speech", "gap"])
-)
+@given(gain_db=st.floats(-6, 6), label=st.sampled_from(LABELS), damage=st.sampled_from(["none", "hum", "voice", "gap"]))
 def test_a_few_decibels_more_or_less_change_no_verdict(gain_db: float, label: str, damage: str) -> None:
     sound: NDArray[np.floating] = breath(label)
     if damage == "gap":
         sound = np.where(np.mod(TIME_S, 3) < 0.2, 0, sound)
     elif damage != "none":
-        sound = sound + {"hum": hum(50, 0.05), "speech": voice(110, 0.03)}[damage]
+        sound = sound + {"hum": hum(50, 0.05), "voice": voice(110, 0.03)}[damage]
     assert names(judge(0.4 * sound * 10 ** (gain_db / 20))) == names(judge(0.4 * sound))
 
 
@@ -176,4 +174,4 @@ def test_a_long_cycle_is_refused_for_its_worst_part() -> None:
     sound = np.tile(breath("normal"), 6)
     assert names(judge(sound, length_s=63)) == []
     sound[50 * RATE_HZ :][: TIME_S.size] += voice(110, 0.03).astype(np.float32)
-    assert names(judge(sound, length_s=63)) == ["speech"]
+    assert names(judge(sound, length_s=63)) == ["voice"]

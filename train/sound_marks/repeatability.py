@@ -24,10 +24,8 @@ def main() -> int:
     first = {each.recording: _seen(each.marks) for each in read_looked_at()}
     second = {recording: _seen(marks) for recording, marks in read_marks(SECOND_PASS).items()}
     print(f"{len(second)} recordings, the first {SEEN_S:g} s of each\n")
-    print(
-        "| kind | marks | in both (s) | only in the first (s) | only in the second (s) | "
-        "edges apart: median, 90 % (s) |"
-    )
+    edges = "edges apart: median, 90 % (s)"
+    print(f"| kind | marks | in both (s) | only in the first (s) | only in the second (s) | {edges} |")
     print("| --- | --- | --- | --- | --- | --- |")
     for kind in KINDS:
         pairs = [(_of(first[recording], kind), _of(own, kind)) for recording, own in second.items()]
