@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.decision import decide
 from edge.icbhi_score import IcbhiScore, icbhi_score
 from edge.labels import LABELS
+from edge.quality import Quality
 from edge.results import Result
 from train.bootstrap import RESAMPLES, SEED, draw_patients
 from train.heard import HeardRecording
@@ -32,23 +34,30 @@ class CycleDecision:
     """Whether the cycle before or after it is of another class."""
 
 
-def nearest_window(windows: Sequence[Result], start_s: float, end_s: float) -> str | None:
-    """The label of the window whose centre is nearest to the cycle's; None without a fit one that overlaps it."""
+def nearest_window(
+    windows: Sequence[Result], start_s: float, end_s: float, abnormal_threshold: float | None = None
+) -> str | None:
+    """The label of the window whose centre is nearest to the cycle's; None without a fit one that overlaps it.
+
+    That label was decided at `abnormal_threshold`, which is not needed any more.
+    """
     heard = [window for window in windows if window.quality.ok and _overlap_s(window, start_s, end_s) > 0]
     centre = start_s + end_s
     return min(heard, key=lambda window: abs(window.start_s + window.end_s - centre)).label if heard else None
 
 
-def overlapping_windows(windows: Sequence[Result], start_s: float, end_s: float) -> str | None:
-    """The likeliest class of the fit windows that overlap the cycle, their probabilities weighted by the overlap."""
+def overlapping_windows(
+    windows: Sequence[Result], start_s: float, end_s: float, abnormal_threshold: float | None = None
+) -> str | None:
+    """The label that the fit windows that overlap the cycle give, their probabilities averaged by the overlap."""
     totals = np.zeros(len(LABELS))
     for window in windows:
         if window.quality.ok:
             totals += _overlap_s(window, start_s, end_s) * np.array([window.probabilities[label] for label in LABELS])
-    return LABELS[int(totals.argmax())] if totals.any() else None
+    return decide(totals / totals.sum(), Quality(()), abnormal_threshold) if totals.any() else None
 
 
-STREAMED: Final[Mapping[str, Callable[[Sequence[Result], float, float], str | None]]] = {
+STREAMED: Final[Mapping[str, Callable[[Sequence[Result], float, float, float | None], str | None]]] = {
     "nearest": nearest_window,
     "overlapping": overlapping_windows,
 }
@@ -65,7 +74,10 @@ def cycle_decisions(heard: HeardRecording) -> list[CycleDecision]:
             annotated=truth[place],
             given={
                 MARKED: cycle.label,
-                **{name: decide(heard.windows, cycle.start_s, cycle.end_s) for name, decide in STREAMED.items()},
+                **{
+                    name: label_from(heard.windows, cycle.start_s, cycle.end_s, heard.abnormal_threshold)
+                    for name, label_from in STREAMED.items()
+                },
             },
             mixed=any(label != truth[place] for label in truth[max(0, place - 1) : place + 2]),
         )
