@@ -113,16 +113,16 @@ def _rounded(ends: tuple[float, float] | None) -> list[float] | None:
 
 
 def _abnormality(answers: Answers) -> NDArray[np.float64]:
-    return 1 - answers.probabilities[:, NORMAL]
+    return np.asarray(1 - answers.probabilities[:, NORMAL], dtype=np.float64)
 
 
 def _likeliest_abnormal(answers: Answers) -> NDArray[np.int64]:
-    return 1 + answers.probabilities[:, 1:].argmax(axis=1)
+    return np.asarray(1 + answers.probabilities[:, 1:].argmax(axis=1), dtype=np.int64)
 
 
 def _share_below(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of `values`, for each of `GRID`."""
-    return np.searchsorted(np.sort(values), GRID, "left") / len(values)
+    return np.asarray(np.searchsorted(np.sort(values), GRID, "left") / len(values), dtype=np.float64)
 
 
 def _middle_of_first_run(values: NDArray[np.float64]) -> int:

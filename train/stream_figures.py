@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from train.heard import HeardRecording
 
 MARKED = "marked"
 """The decision on a cycle cut at its marks."""
+NEAREST, OVERLAPPING = "nearest", "overlapping"
+STREAMED: Final = (NEAREST, OVERLAPPING)
+"""The ways from windows to the decision on a cycle."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,8 @@ class CycleDecision:
     """Whether the cycle before or after it is of another class."""
 
 
-def nearest_window(
-    windows: Sequence[Result], start_s: float, end_s: float, abnormal_threshold: float | None = None
-) -> str | None:
-    """The label of the window whose centre is nearest to the cycle's; None without a fit one that overlaps it.
-
-    That label was decided at `abnormal_threshold`, which is not needed any more.
-    """
+def nearest_window(windows: Sequence[Result], start_s: float, end_s: float) -> str | None:
+    """The label of the window whose centre is nearest to the cycle's; None without a fit one that overlaps it."""
     heard = [window for window in windows if window.quality.ok and _overlap_s(window, start_s, end_s) > 0]
     centre = start_s + end_s
     return min(heard, key=lambda window: abs(window.start_s + window.end_s - centre)).label if heard else None
@@ -49,19 +47,15 @@ def nearest_window(
 def overlapping_windows(
     windows: Sequence[Result], start_s: float, end_s: float, abnormal_threshold: float | None = None
 ) -> str | None:
-    """The label that the fit windows that overlap the cycle give, their probabilities averaged by the overlap."""
+    """What the fit windows that overlap the cycle call it, their probabilities averaged by how much they do.
+
+    Decided at `abnormal_threshold`, where there is one; None without such a window.
+    """
     totals = np.zeros(len(LABELS))
     for window in windows:
         if window.quality.ok:
             totals += _overlap_s(window, start_s, end_s) * np.array([window.probabilities[label] for label in LABELS])
     return decide(totals / totals.sum(), Quality(()), abnormal_threshold) if totals.any() else None
-
-
-STREAMED: Final[Mapping[str, Callable[[Sequence[Result], float, float, float | None], str | None]]] = {
-    "nearest": nearest_window,
-    "overlapping": overlapping_windows,
-}
-"""From windows to the decision on a cycle."""
 
 
 def cycle_decisions(heard: HeardRecording) -> list[CycleDecision]:
@@ -74,10 +68,8 @@ def cycle_decisions(heard: HeardRecording) -> list[CycleDecision]:
             annotated=truth[place],
             given={
                 MARKED: cycle.label,
-                **{
-                    name: label_from(heard.windows, cycle.start_s, cycle.end_s, heard.abnormal_threshold)
-                    for name, label_from in STREAMED.items()
-                },
+                NEAREST: nearest_window(heard.windows, cycle.start_s, cycle.end_s),
+                OVERLAPPING: overlapping_windows(heard.windows, cycle.start_s, cycle.end_s, heard.abnormal_threshold),
             },
             mixed=any(label != truth[place] for label in truth[max(0, place - 1) : place + 2]),
         )

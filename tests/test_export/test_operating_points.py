@@ -110,9 +110,8 @@ def report_path(tmp_path: Path) -> Path:
 def test_several_seeds_are_pooled_and_the_file_says_on_what_it_was_chosen(report_path: Path) -> None:
     report = json.loads(report_path.read_text())
     one, other = answers(0), answers(1)
-    both = Answers(
-        *(np.concatenate([getattr(one, n), getattr(other, n)]) for n in ("probabilities", "labels", "patients"))
-    )
+    fields = ("probabilities", "labels", "patients")
+    both = Answers(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in fields))
     found = {name: point["abnormal_threshold"] for name, point in report["points"].items()}
     assert found == choose_thresholds(both)
     told = report["chosen_on"]
@@ -124,9 +123,8 @@ def test_several_seeds_are_pooled_and_the_file_says_on_what_it_was_chosen(report
 def test_thresholds_are_on_calibrated_probabilities(tmp_path: Path) -> None:
     write_answers(tmp_path / "a.npz", file_of(answers()))
     (tmp_path / "t.json").write_text('{"value": 1.7}')
-    report = operating_points.operating_points(
-        [tmp_path / "a.npz"], operating_points.read_temperature(tmp_path / "t.json")
-    )
+    temperature = operating_points.read_temperature(tmp_path / "t.json")
+    report = operating_points.operating_points([tmp_path / "a.npz"], temperature)
     calibrated = replace(answers(), probabilities=calibrate(answers().probabilities, 1.7))
     assert report["points"]["balanced"]["abnormal_threshold"] == choose_thresholds(calibrated)["balanced"]
     assert report["chosen_on"]["temperature"] == 1.7
