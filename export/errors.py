@@ -4,6 +4,7 @@ ExportError
 ├── GraphError          an ONNX file that cannot be read, or whose graph or metadata is not this project's
 ├── CalibrationError    calibration images that are missing, too few, or made for other features
 ├── ParityError         an exported graph that does not compute what the checkpoint computes
+├── OperatingPointError  answers that no threshold can be chosen from
 └── PackError           a bundle that cannot be put together or written
 """
 
@@ -24,6 +25,10 @@ class CalibrationError(ExportError):
 
 class ParityError(ExportError):
     """An exported graph does not compute what the checkpoint computes."""
+
+
+class OperatingPointError(ExportError):
+    """No threshold can be chosen from the answers."""
 
 
 class PackError(ExportError):

@@ -54,6 +54,8 @@ class Metrics:
     """`export.expectation` of the recipe: what to expect on patients that nothing was selected on."""
     temperature: Mapping[str, Any] | None = None
     """Of `export.temperature`, on one of these files; None: the probabilities stay as the graphs give them."""
+    operating_points: Mapping[str, Any] | None = None
+    """Of `export.operating_points`, at this temperature; None: the likeliest class is the label."""
 
 
 def read_packed_file(path: Path) -> PackedFile:
@@ -73,6 +75,7 @@ def build_manifest(
     first = files[0].metadata
     return {
         **_temperature_entry(files, metrics.temperature),
+        **_operating_points_entry(metrics),
         "schema": SCHEMA,
         "device": device,
         "labels": list(LABELS),
@@ -138,6 +141,19 @@ def _temperature_entry(files: Sequence[PackedFile], report: Mapping[str, Any] | 
         name = report["onnx"]["file"]
         raise PackError(f"the temperature was fitted with another {name} than is packed; run export.temperature again")
     return {"temperature": dict(report)}
+
+
+def _operating_points_entry(metrics: Metrics) -> dict[str, Any]:
+    if (report := metrics.operating_points) is None:
+        return {}
+    packed = 1.0 if metrics.temperature is None else metrics.temperature["value"]
+    chosen_at = report["chosen_on"].get("temperature")
+    if chosen_at != packed:
+        raise PackError(
+            f"the operating points were chosen at temperature {chosen_at}, the bundle has {packed}; run "
+            "export.operating_points again with the --temperature that is packed"
+        )
+    return {"operating_points": dict(report)}
 
 
 def _check_together(files: Sequence[PackedFile], device: str) -> None:

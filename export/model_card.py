@@ -11,6 +11,8 @@ from typing import Any
 from edge.bundle import COMMON_MODEL
 from edge.labels import LABELS
 from edge.signal.spec import FeatureSpec
+from export.card_points import operating_points_text
+from export.card_tables import percent, table
 from export.expectation import FIGURES
 from train.compare_answers import difference_text
 from train.evaluation_text import interval_text
@@ -65,21 +67,11 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         intervals=_intervals(metrics, sorted(manifest["files"])),
         expectation=_expectation(metrics.get("cross_validation")),
         calibration=_calibration(manifest.get("temperature"), manifest["device"]),
+        operating_points=operating_points_text(manifest.get("operating_points")),
         differences=_differences_table(metrics["models"]),
         confusions="\n\n".join(_confusion_table(dataset, manifest) for dataset in metrics["measured_on"]),
     )
     return "\n\n".join(_wrapped(block) if _is_prose(block) else block for block in text.split("\n\n"))
-
-
-def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def percent(share: float | None) -> str:
-    """A share in percent; a dash where there was nothing to measure it on."""
-    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def _is_prose(block: str) -> bool:

@@ -21,6 +21,7 @@ from edge.checksums import CHECKSUMS_NAME, MANIFEST_NAME, checksum_lines
 from edge.engine.engine import open_engine
 from edge.engine.golden import load_golden, prove_engine
 from edge.errors import EdgeError
+from edge.operating_point import read_operating_points
 from edge.profiles import load_profile
 from export.errors import ExportError, PackError
 from export.expectation import expectation
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         metrics = read_metrics(
-            arguments.comparison, arguments.cross_validation, arguments.temperature, arguments.device
+            arguments.comparison,
+            arguments.cross_validation,
+            arguments.temperature,
+            arguments.device,
+            arguments.operating_points,
         )
         model_id = pack(arguments.checkpoint, arguments.onnx, metrics, arguments.device, arguments.output)
     except (ExportError, TrainError, EdgeError) as error:
@@ -61,6 +66,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--temperature", type=Path, metavar="FILE.json", help="report of export.temperature (default: not calibrated)"
+    )
+    parser.add_argument(
+        "--operating-points",
+        type=Path,
+        metavar="FILE.json",
+        help="of export.operating_points (default: the likeliest class is the label)",
     )
     parser.add_argument("--device", default="common", help="stethoscope profile, or common (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
@@ -96,13 +107,31 @@ def _prove(bundle: Bundle, name: str) -> None:
         prove_engine(engine, load_golden(bundle, name), name)
 
 
-def read_metrics(comparison: Path, cross_validation: Path | None, temperature: Path | None, device: str) -> Metrics:
+def read_metrics(
+    comparison: Path,
+    cross_validation: Path | None,
+    temperature: Path | None,
+    device: str,
+    operating_points: Path | None = None,
+) -> Metrics:
     """The reports that the figures of a bundle for `device` come from. Raises PackError, edge's ProfileError."""
     return Metrics(
         _read_report(comparison, "export.compare --report", {"data", "models", "objections"}),
         None if cross_validation is None else _read_expectation(cross_validation, device),
         None if temperature is None else _read_report(temperature, "export.temperature", {"value", "onnx", "own"}),
+        None if operating_points is None else _read_points(operating_points),
     )
+
+
+def _read_points(path: Path) -> dict[str, Any]:
+    report = _read_report(path, "export.operating_points", {"default", "points", "chosen_on"})
+    try:
+        read_operating_points({"operating_points": report}, path)
+    except EdgeError as error:
+        raise PackError(f"{error}; make it with export.operating_points") from None
+    if not isinstance(report["chosen_on"], dict):
+        raise PackError(f"{path}: does not say what it was chosen on; make it with export.operating_points")
+    return report
 
 
 def _read_expectation(path: Path, device: str) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from typing import Any
 from tqdm import tqdm
 
 from edge.breath_events import EventRules
-from edge.bundle import find_bundle, load_bundle
+from edge.bundle import Bundle, find_bundle, load_bundle
 from edge.checksums import MANIFEST_NAME
 from edge.engine.engine import open_engine
 from edge.errors import EdgeError
+from edge.operating_point import OperatingPoint, chosen_point
 from edge.pipeline import Classifier
 from edge.profiles import profile_from_icbhi_token
 from train.checkpoint import load_checkpoint
@@ -46,6 +47,14 @@ RULES: Mapping[str, EventRules] = {
     "opening at 0.4": EventRules(open_probability=0.4),
     "opening at 0.6": EventRules(open_probability=0.6),
 }
+"""Of models without operating points."""
+RULES_AT_POINTS: Mapping[str, EventRules] = {
+    "as listen": EventRules(),
+    "each window alone": EventRules(open_margin=0, close_margin=0, patience_windows=0, min_duration_s=0),
+    "opening at the threshold": EventRules(open_margin=0),
+    "opening 0.2 above it": EventRules(open_margin=0.2),
+}
+"""Of models with one; `train.event_figures` adds each recording's threshold."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,6 +85,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--breath", type=float, metavar="SECONDS", help="windows of so much sound, repeated as short cycles are"
     )
+    points = parser.add_mutually_exclusive_group()
+    points.add_argument("--operating-point", metavar="NAME", help="of the bundles (default: their own)")
+    points.add_argument(
+        "--abnormal-threshold", type=_threshold, metavar="SHARE", help="call abnormal what is at least so likely to be"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures here")
     return parser
 
@@ -90,18 +104,21 @@ def evaluate_streams(arguments: argparse.Namespace) -> dict[str, Any]:
     heard: dict[str, list[HeardRecording]] = {}
     for side, recording, classifier in tqdm(pairs, desc="listening", unit="file", disable=None):
         heard.setdefault(side, []).append(hear(recording, classifier, arguments.hop, arguments.breath))
-    windows = [window for part in heard.values() for each in part for window in each.windows]
+    everything = [each for part in heard.values() for each in part]
+    windows = [window for each in everything for window in each.windows]
+    rules_by_name = RULES_AT_POINTS if any(each.abnormal_threshold for each in everything) else RULES
     return {
         "dataset": DATASET,
         "extent": extent(DATASET, recordings),
         "answered_by": str(arguments.folds or arguments.model or "the released bundles"),
         "hop_s": arguments.hop,
         "breath_s": arguments.breath,
+        "abnormal_thresholds": sorted({each.abnormal_threshold for each in everything if each.abnormal_threshold}),
         "windows": len(windows),
         "refused_windows": sum(not window.quality.ok for window in windows),
         "cycles": {title: decision_figures(part) for title, part in _cycle_groups(heard).items()},
         "events": {
-            title: {name: event_figures(part, rules) for name, rules in RULES.items()}
+            title: {name: event_figures(part, rules) for name, rules in rules_by_name.items()}
             for title, part in _groups(heard).items()
         },
     }
@@ -116,7 +133,7 @@ def _by_folds(
         raise SplitError(f"{arguments.folds}: holds no fold-0; give one seed of a run of train.cross_validate")
     for fold in range(folds):
         side = CHOSEN_ON if fold < folds // 2 else MEASURED_ON
-        classifiers = _Classifiers(arguments.model, arguments.folds / f"fold-{fold}")
+        classifiers = _Classifiers(arguments, arguments.folds / f"fold-{fold}")
         for recording in patient_fold(recordings, fold, folds).test:
             yield side, recording, classifiers.of(recording)
 
@@ -125,7 +142,7 @@ def _by_bundles(
     recordings: Sequence[Recording], arguments: argparse.Namespace
 ) -> Iterator[tuple[str, Recording, Classifier]]:
     """Each recording of a patient whom its stethoscope's bundle was not trained on."""
-    classifiers = _Classifiers(arguments.model)
+    classifiers = _Classifiers(arguments)
     for recording in recordings:
         classifier = classifiers.of(recording)
         manifest = json.loads((classifier.bundle.folder / MANIFEST_NAME).read_text(encoding="utf-8"))
@@ -136,9 +153,9 @@ def _by_bundles(
 class _Classifiers:
     """One for each stethoscope, opened when it is first asked for."""
 
-    def __init__(self, models: Path | None, fold: Path | None = None) -> None:
-        """Of the bundles in `models`, or with the networks in `fold` in their place."""
-        self._models, self._fold = models, fold
+    def __init__(self, arguments: argparse.Namespace, fold: Path | None = None) -> None:
+        """Of the bundles asked for, or with the networks in `fold` in their place."""
+        self._arguments, self._fold = arguments, fold
         self._opened: dict[str, Classifier] = {}
 
     def of(self, recording: Recording) -> Classifier:
@@ -149,14 +166,28 @@ class _Classifiers:
 
     def _open(self, recording: Recording) -> Classifier:
         profile = profile_from_icbhi_token(recording.device)
-        bundle = load_bundle(find_bundle(profile, self._models, os.environ))
+        bundle = load_bundle(find_bundle(profile, self._arguments.model, os.environ))
+        point = self._point(bundle)
         if self._fold is None:
-            return Classifier(profile, bundle, open_engine(bundle, "onnx"))
+            return Classifier(profile, bundle, open_engine(bundle, "onnx"), operating_point=point)
         own = self._fold / recording.device / "last"
         checkpoint = load_checkpoint(own if own.is_dir() else self._fold / COMMON / "last")
         if recording.patient in _trained_on(checkpoint.training_run, self._fold):
             raise SplitError(f"{self._fold}: was trained on patient {recording.patient}; it is of other folds or data")
-        return Classifier(profile, bundle, NetworkEngine(checkpoint, bundle))
+        return Classifier(profile, bundle, NetworkEngine(checkpoint, bundle), operating_point=point)
+
+    def _point(self, bundle: Bundle) -> OperatingPoint | None:
+        threshold = self._arguments.abnormal_threshold
+        if threshold is not None:
+            return OperatingPoint(f"threshold {threshold:g}", threshold)
+        return chosen_point(bundle.operating_points, self._arguments.operating_point, bundle.model_id)
+
+
+def _threshold(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def _trained_on(training_run: Mapping[str, Any], where: Path) -> set[str]:

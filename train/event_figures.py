@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,14 @@ def event_figures(heard: Sequence[HeardRecording], rules: EventRules) -> dict[st
     """What events say of annotated stretches: runs of touching cycles of one abnormal class.
 
     `found`: a stretch that an event overlaps, `named`: one of its class; `false`: an event that overlaps no abnormal
-    cycle. The shares of time are of annotated cycles.
+    cycle. The shares of time are of annotated cycles. Each recording's events are made at the operating point that its
+    labels were decided at.
     """
     stretches = found = named = events = false = 0
     times = np.zeros((2, 2))  # [normal or abnormal, outside or inside an event]
     for recording in heard:
-        told = events_from_results(recording.windows, rules)
+        own_rules = replace(rules, abnormal_threshold=recording.abnormal_threshold)
+        told = events_from_results(recording.windows, own_rules)
         abnormal = _stretches(recording.cycles)
         stretches += len(abnormal)
         found += sum(_found(told, stretch) for stretch in abnormal)

@@ -31,6 +31,8 @@ class HeardRecording:
     """One for each annotated cycle, cut at its marks; `annotated` is its class."""
     windows: tuple[Result, ...]
     """Of the whole recording, as `respire-edge listen` gives them."""
+    abnormal_threshold: float | None = None
+    """Of the operating point that labels were decided at; None: the likeliest class was the label."""
 
 
 def hear(recording: Recording, classifier: Classifier, hop_s: float, breath_s: float | None) -> HeardRecording:
@@ -44,12 +46,14 @@ def hear(recording: Recording, classifier: Classifier, hop_s: float, breath_s: f
         windows = tuple(_listen(recording, classifier, hop_s))
     else:
         windows = tuple(_breaths(recording, sound, classifier, hop_s, breath_s))
+    point = classifier.operating_point
     return HeardRecording(
         patient=recording.patient,
         device=recording.device,
         sound_s=sound.samples.size / sound.sample_rate_hz,
         cycles=tuple(results_from_cycles(classifier, recording.name, sound.sample_rate_hz, [_block(sound)], cycles)),
         windows=windows,
+        abnormal_threshold=None if point is None else point.abnormal_threshold,
     )
 
 

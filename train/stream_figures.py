@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.decision import decide
 from edge.icbhi_score import IcbhiScore, icbhi_score
 from edge.labels import LABELS
+from edge.quality import Quality
 from edge.results import Result
 from train.bootstrap import RESAMPLES, SEED, draw_patients
 from train.heard import HeardRecording
 
 MARKED = "marked"
 """The decision on a cycle cut at its marks."""
+NEAREST, OVERLAPPING = "nearest", "overlapping"
+STREAMED: Final = (NEAREST, OVERLAPPING)
+"""The ways from windows to the decision on a cycle."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +44,18 @@ def nearest_window(windows: Sequence[Result], start_s: float, end_s: float) -> s
     return min(heard, key=lambda window: abs(window.start_s + window.end_s - centre)).label if heard else None
 
 
-def overlapping_windows(windows: Sequence[Result], start_s: float, end_s: float) -> str | None:
-    """The likeliest class of the fit windows that overlap the cycle, their probabilities weighted by the overlap."""
+def overlapping_windows(
+    windows: Sequence[Result], start_s: float, end_s: float, abnormal_threshold: float | None = None
+) -> str | None:
+    """What the fit windows that overlap the cycle call it, their probabilities averaged by how much they do.
+
+    Decided at `abnormal_threshold`, where there is one; None without such a window.
+    """
     totals = np.zeros(len(LABELS))
     for window in windows:
         if window.quality.ok:
             totals += _overlap_s(window, start_s, end_s) * np.array([window.probabilities[label] for label in LABELS])
-    return LABELS[int(totals.argmax())] if totals.any() else None
-
-
-STREAMED: Final[Mapping[str, Callable[[Sequence[Result], float, float], str | None]]] = {
-    "nearest": nearest_window,
-    "overlapping": overlapping_windows,
-}
-"""From windows to the decision on a cycle."""
+    return decide(totals / totals.sum(), Quality(()), abnormal_threshold) if totals.any() else None
 
 
 def cycle_decisions(heard: HeardRecording) -> list[CycleDecision]:
@@ -65,7 +68,8 @@ def cycle_decisions(heard: HeardRecording) -> list[CycleDecision]:
             annotated=truth[place],
             given={
                 MARKED: cycle.label,
-                **{name: decide(heard.windows, cycle.start_s, cycle.end_s) for name, decide in STREAMED.items()},
+                NEAREST: nearest_window(heard.windows, cycle.start_s, cycle.end_s),
+                OVERLAPPING: overlapping_windows(heard.windows, cycle.start_s, cycle.end_s, heard.abnormal_threshold),
             },
             mixed=any(label != truth[place] for label in truth[max(0, place - 1) : place + 2]),
         )

@@ -11,9 +11,11 @@ from train.stream_figures import MARKED, STREAMED
 def text_from_report(report: Mapping[str, Any]) -> str:
     """The figures as two tables for a terminal, in percent."""
     ways = (MARKED, *STREAMED)
+    at = ", ".join(f"{threshold:g}" for threshold in report["abnormal_thresholds"])
     lines = [
         f"{report['dataset']} ({report['extent']}), answered by {report['answered_by']}; a window every "
-        f"{report['hop_s']:g} s, {report['refused_windows']} of {report['windows']} refused",
+        f"{report['hop_s']:g} s, {report['refused_windows']} of {report['windows']} refused"
+        + (f"; abnormal from {at} on" if at else ""),
         f"{'Score/Sp/Se':21}{'cycles':>8}{'patients':>10}" + "".join(f"{way:>18}" for way in ways) + "   gap (95 %)",
         *(_cycle_row(title, row) for title, row in report["cycles"].items()),
         "",

@@ -20,8 +20,7 @@ from edge.errors import BundleError
 from edge.labels import LABELS
 from edge.quality import Quality
 from edge.results import Result
-from edge.scoring.journal import begin_journal, journal_path
-from edge.scoring.journal import resume_journal as reopen
+from edge.scoring.journal import Journal, begin_journal, journal_path
 
 Breathing = Callable[..., NDArray[np.float32]]
 EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
@@ -174,15 +173,19 @@ def test_resume_refuses_another_point_and_takes_the_default_by_its_name(
     asked = ["score", recording, "--device", "meditron", "--model", pointed_bundle]
     run_command(*asked, "--output", whole)
     head: list[Any] = []
+
+    def noted(path: Path, said: Any) -> Journal:
+        head.append(said)
+        return begin_journal(path, said)
+
     with monkeypatch.context() as patched:  # what is written at the start of a run that is then cut off
-        patched.setattr("edge.score.begin_journal", lambda path, said: head.append(said) or begin_journal(path, said))
+        patched.setattr("edge.score.begin_journal", noted)
         run_command(*asked, "--output", output)
     output.write_bytes(b"")
     begin_journal(journal_path(output), head[0]).close()
     refused = run_command(*asked, "--output", output, "--resume", "--operating-point", "specific")
     assert refused.code == 2
     assert "was asked otherwise (operating point)" in refused.err
-    reopen(journal_path(output), head[0])[0].close()
     assert run_command(*asked, "--output", output, "--resume", "--operating-point", "balanced").code == 0
     assert output.read_bytes() == whole.read_bytes()
 

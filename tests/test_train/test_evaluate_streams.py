@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,27 @@ def test_the_released_bundles_are_measured_on_nobody_they_were_trained_on(
         score = report["cycles"]["all"][way]["score"]
         assert score is None or 0 <= score <= 1
     assert np.isfinite(report["events"]["all"]["as listen"]["minutes"])
+
+
+def test_an_operating_point_decides_windows_events_and_cycles_alike() -> None:
+    windows = [result(n, n + 7, "normal", sure=0.5) for n in range(6)]
+    labelled = [replace(window, label="crackle") for window in windows]
+    pointed = replace(heard(labelled, (2.0, 4.0, "crackle", "crackle")), abnormal_threshold=0.3)
+    assert event_figures([pointed], EventRules())["found"] == 1
+    assert event_figures([replace(pointed, abnormal_threshold=None)], EventRules())["events"] == 0
+    assert overlapping_windows(windows, 2.0, 4.0, 0.3) == "crackle"
+    assert overlapping_windows(windows, 2.0, 4.0) == "normal"
+
+
+def test_a_threshold_may_be_tried_on_networks_whose_bundle_has_none(
+    folds: Path, icbhi_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report_path = tmp_path / "report.json"
+    arguments = ["--data", str(icbhi_folder), "--folds", str(folds), "--report", str(report_path)]
+    assert main([*arguments, "--abnormal-threshold", "0.0001"]) == 0
+    report = json.loads(report_path.read_text())
+    assert report["abnormal_thresholds"] == [0.0001]
+    assert report["cycles"]["all"]["marked"]["specificity"] == 0
+    assert "opening at the threshold" in report["events"]["all"]
+    assert "abnormal from 0.0001 on" in capsys.readouterr().out
+    assert "has no operating points" in refusal([*arguments, "--operating-point", "specific"], capsys)
