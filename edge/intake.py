@@ -38,6 +38,8 @@ Float32 = NDArray[np.float32]
 SETTLING_S = 0.5
 """After so much silence the filters hold less than a float32 can add to anything: the slowest mode of the band-pass
 from 50 Hz loses 20 decades in it."""
+UNHEARD_SAMPLES = 2000
+"""Of conditioned sound: coughs and voices are looked for in half a second at a time, unless somebody asks."""
 SILENCE_PIECE_SAMPLES = 1 << 16
 """Of conditioned sound: an hour without sound is handed on in pieces of at most this length."""
 
@@ -59,6 +61,7 @@ class Intake:
         self._raw = SlotTrace(sample_rate_hz)
         self._resampled = SlotTrace(spec.sample_rate_hz)
         self._hearing = Hearing()
+        self._unheard = np.zeros(0, np.float32)
         self._before = np.zeros(1, np.float32)
         self._held = np.zeros(0, np.float32)
         self._missing = 0
@@ -82,7 +85,8 @@ class Intake:
         """What was still held back at the stream's end."""
         held = self._across() if self._held.size else self._condition(np.zeros(self._missing, np.float32))
         last = finish_conditioning(self._state, self._conditioner)
-        self._hearing = finish_hearing(extend_hearing(self._hearing, last))
+        self._listen(last)
+        self._hearing = finish_hearing(self._hearing)
         return np.concatenate([held, last])
 
     def evidence(self, start_s: float, end_s: float, *, waited: bool = False) -> Evidence:
@@ -91,6 +95,7 @@ class Intake:
         `waited`: sound up to `DECIDED_AFTER_S` behind `end_s` has arrived, or the stream has ended; otherwise coughs
         and voices in the last moments are not decided.
         """
+        self._listen()
         return Evidence(
             count_faults(self._faults, start_s, end_s),
             maybe_slot_means(self._raw, start_s, end_s),
@@ -136,8 +141,15 @@ class Intake:
         resampled, conditioned, self._state = condition_in_steps(samples, self._state, self._conditioner)
         self._raw = extend_slots(self._raw, samples)
         self._resampled = extend_slots(self._resampled, resampled)
-        self._hearing = extend_hearing(self._hearing, conditioned)
+        self._unheard = np.concatenate([self._unheard, conditioned])
+        if self._unheard.size >= UNHEARD_SAMPLES:
+            self._listen()
         return conditioned
+
+    def _listen(self, further: Float32 | None = None) -> None:
+        """For coughs and voices, in all that has arrived."""
+        sound = self._unheard if further is None else np.concatenate([self._unheard, further])
+        self._hearing, self._unheard = extend_hearing(self._hearing, sound), sound[:0]
 
     def _silence(self, samples: int) -> Iterator[Float32]:
         settling = min(round(SETTLING_S * self._sample_rate_hz), samples)
@@ -154,6 +166,7 @@ class Intake:
         self._state = _at_rest(self._state, self._conditioner)
         self._raw = extend_slots_with_silence(self._raw, rounds * self._conditioner.resampler.step_down)
         self._resampled = extend_slots_with_silence(self._resampled, outputs)
+        self._listen()
         self._hearing = extend_hearing_with_silence(self._hearing, outputs)
         for first in range(0, outputs, SILENCE_PIECE_SAMPLES):
             yield np.zeros(min(outputs - first, SILENCE_PIECE_SAMPLES), np.float32)

@@ -25,6 +25,7 @@ from edge.signal.conditioning import condition_recording
 from edge.signal.spec import COMPACT
 from train.sound_marks.marks import LookedAt, Mark, read_looked_at
 from train.sound_marks.talk import synthetic_talk
+from train.sound_marks.wheezes import synthetic_wheezes
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -41,7 +42,8 @@ SYNTHETIC = 500
 WHEEZE_COPIES = 3
 """Further colours of recordings with wheezes, rhonchi or stridor: what is taken for a voice most easily."""
 WHEEZES = ("Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle")
-SIMULATED = 160
+SYNTHETIC_WHEEZES = 1800
+SIMULATED = 320
 """Breathing cycles in a row, as the program's own demonstration plays them: their wheezes are no voices."""
 SIMULATED_CYCLES = 4
 ONSET_AFTER_S = 0.03
@@ -116,7 +118,7 @@ def read_sounds(data: Path, seed: int) -> list[Sound]:
 
 
 def make_examples(sounds: Sequence[Sound], seed: int) -> Iterator[Example]:
-    """Each sound as it is and coloured, mixes, breath alone, and synthetic talk over breath.
+    """Each sound as it is and coloured, mixes, breath alone, synthetic talk and synthetic wheezes over breath.
 
     What is mixed is of one fold, so that no patient is on both sides of a split.
     """
@@ -143,6 +145,12 @@ def make_examples(sounds: Sequence[Sound], seed: int) -> Iterator[Example]:
         wanted = np.zeros((frames_in(host), 3), np.bool_)
         wanted[:, VOICE] = voiced[np.minimum(np.arange(len(wanted)) * HOP_SAMPLES, voiced.size - 1)]
         yield _mixed(fold, coloured(talk, rng, 6), host, wanted, np.ones(len(wanted), np.bool_), rng)
+    for _ in range(SYNTHETIC_WHEEZES):
+        fold = int(rng.integers(FOLDS))
+        host = _host(breath[fold], 0, rng)
+        nothing = np.zeros((frames_in(host), 3), np.bool_)
+        wheezes = coloured(synthetic_wheezes(host.size, rng), rng, 6)
+        yield _mixed(fold, wheezes, host, nothing, np.ones(len(nothing), np.bool_), rng)
     for index in range(SIMULATED):
         label = LABELS[index % len(LABELS)]
         breath_s = [simulate_cycle(label, COMPACT.sample_rate_hz, rng) for _ in range(SIMULATED_CYCLES)]

@@ -14,7 +14,7 @@ from edge.coughs_and_voices.detector import WEIGHTS
 from train.sound_marks.examples import make_examples, read_sounds
 from train.sound_marks.fitting import fit, write_detector
 
-STEPS = 1200
+STEPS = 1000
 SEED = 0
 
 
