@@ -57,6 +57,7 @@ def model_card(manifest: Mapping[str, Any], network: str) -> str:
         seed=run.get("seed", _UNKNOWN),
         commit=_commit(run),
         files="\n".join(_file_row(name, entry) for name, entry in manifest["files"].items()),
+        purposes=_purposes(manifest["files"]),
         quantization=_quantization(manifest["export"]["quantization"]),
         data=_data_table(run),
         datasets="\n\n".join(DATASETS[name, found["extent"]] for name, found in run.get("data", {}).items()),
@@ -94,6 +95,12 @@ def _commit(run: Mapping[str, Any]) -> str:
 def _file_row(name: str, entry: Mapping[str, Any]) -> str:
     precision = entry["precision"] + (f", {entry['activations']} activations" if "activations" in entry else "")
     return f"| `{name}` | {precision} | {entry['bytes']} | `{entry['sha256'][:16]}…` |"
+
+
+def _purposes(files: Mapping[str, Any]) -> str:
+    tensorrt = [f"`{name}`" for name in ("fp16.onnx", "int8-s8.onnx") if name in files]
+    others = f", {' and '.join(tensorrt)} for TensorRT" if tensorrt else ""
+    return f"`{_file_of_most_devices(files)}` is for ONNX Runtime on processors{others}."
 
 
 def _quantization(by_file: Mapping[str, Mapping[str, Any]]) -> str:
@@ -233,9 +240,13 @@ def _differences_table(models: Mapping[str, Any]) -> str:
     return table(heading, rows)
 
 
+def _file_of_most_devices(files: Mapping[str, Any]) -> str:
+    """The one that ONNX Runtime runs on a processor: INT8 for it, else float32 (`edge.engine.onnx`)."""
+    return max(files, key=lambda each: (files[each].get("activations") == "uint8", files[each]["precision"] == "fp32"))
+
+
 def _confusion_table(dataset: str, manifest: Mapping[str, Any]) -> str:
-    # The file that most devices run.
-    name = max(manifest["files"], key=lambda each: manifest["files"][each].get("activations") == "uint8")
+    name = _file_of_most_devices(manifest["files"])
     matrix = manifest["metrics"]["models"][name]["figures"][dataset]["confusion"]
     rows = [[label, *(str(count) for count in counts)] for label, counts in zip(LABELS, matrix, strict=True)]
     return f"`{name}` on {dataset}, true class by row:\n\n" + table(["", *LABELS], rows)

@@ -5,8 +5,9 @@
 `int8-u8.onnx`, for ONNX Runtime: static INT8 with uint8 asymmetric activations, so that ReLU costs nothing and every
 convolution and addition after the stem runs in integers. `int8-s8.onnx`, for TensorRT: int8 activations with
 zero-point 0, placed as NVIDIA's Model Optimizer places them. Both have int8 weights with a scale per output channel,
-and ranges from one calibration. `fp16.onnx`, for TensorRT: float16 by casts. The stem, the mean over the image, head
-and softmax stay in float. Each is compared with the FP32 graph on the patients that the training run held back.
+and ranges from one calibration. `fp16.onnx`, for TensorRT: float16 by casts. The mean over the image, head and softmax
+stay in float, of INT8 also the stem and a MobileNetV3's squeeze-and-excitation. Each is compared with the FP32 graph on
+the patients that the training run held back.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from train.data import folders_from_arguments
 from train.errors import TrainError
 
 HALF = "fp16.onnx"
+FILES = (HALF, *(variant.file_name for variant in VARIANTS))
 TIMED_CALLS = 50
 
 
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         calibration = _calibration(arguments.calibration, metadata)
         folders = folders_from_arguments(arguments.data, training_datasets(metadata.training_run))
         held = validation_images(metadata.training_run, metadata.spec, folders)
-        graphs = lower_precision(*model_and_metadata, calibration, rule, arguments.float_layers)
+        graphs = lower_precision(*model_and_metadata, calibration, rule, arguments.float_layers, arguments.only)
         return release(arguments.model, graphs, held, thresholds_from(arguments), arguments.output)
     except (ExportError, TrainError, ValueError) as error:
         print(f"quantize: {error}", file=sys.stderr)
@@ -85,6 +87,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="LAYER",
         help="further layers to leave in float, such as layer1.0.conv1",
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=FILES,
+        default=list(FILES),
+        metavar="FILE",
+        help=f"of {', '.join(FILES)}; default: all. A MobileNetV3 gains nothing from INT8 (docs/export.md)",
+    )
     return parser
 
 
@@ -94,17 +104,17 @@ def lower_precision(
     calibration: Calibration,
     rule: RangeRule,
     further: Sequence[str] = (),
+    only: Sequence[str] = FILES,
 ) -> dict[str, onnx.ModelProto]:
-    """Every graph of lower precision made from an FP32 one, by file name; layers named in `further` stay in float.
+    """The graphs of lower precision made from an FP32 one, by file name, of those that `only` names.
 
-    Raises GraphError.
+    Layers named in `further` stay in float. Raises GraphError.
     """
-    half = half_precision(model)
-    check_tensorrt_support(half, HALF)
-    write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
-    ranges = measure_ranges(model, calibration.images, rule)
-    graphs = {HALF: half}
-    for variant in VARIANTS:
+    graphs = {HALF: _half(model, metadata)} if HALF in only else {}
+    variants = [variant for variant in VARIANTS if variant.file_name in only]
+    if variants:
+        ranges = measure_ranges(model, calibration.images, rule)
+    for variant in variants:
         kept = float_layers(variant, model, further)
         quantized = quantized_model(model, ranges, variant, list(kept))
         if variant.for_tensorrt:
@@ -146,6 +156,13 @@ def release(
             onnx.save(model, partial)
         print(f"{output / name}: written")
     return 1 if refused else 0
+
+
+def _half(model: onnx.ModelProto, metadata: OnnxMetadata) -> onnx.ModelProto:
+    half = half_precision(model)
+    check_tensorrt_support(half, HALF)
+    write_metadata(half, replace(metadata, precision="fp16", quantization={"float_layers": FLOAT32_PARTS}))
+    return half
 
 
 def _fp32_model(path: Path) -> tuple[onnx.ModelProto, OnnxMetadata]:
