@@ -93,21 +93,18 @@ class FeatureSpec:
         return 3, self.n_mels * self.enlargement, self.frames * self.enlargement
 
     def fingerprint(self) -> str:
-        """16 hex digits that change with any field or with `DEFINITION`; the name alone does not change them.
-
-        A field that was added later counts once it differs from what held before it.
-        """
-        fields = {
-            key: value
-            for key, value in self.to_dict().items()
-            if key != "name" and (key not in ADDED_FIELDS or value != ADDED_FIELDS[key])
-        }
+        """16 hex digits that change with any field or with `DEFINITION`; the name alone does not change them."""
+        fields = {key: value for key, value in self.to_dict().items() if key != "name"}
         text = json.dumps({"definition": DEFINITION, **fields}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, for checkpoints, ONNX metadata and manifests."""
-        return dataclasses.asdict(self)
+        """Plain JSON values, for checkpoints, ONNX metadata and manifests.
+
+        A field that was added later is left out where it says what held before, so that older versions read it, too.
+        """
+        fields = dataclasses.asdict(self)
+        return {key: value for key, value in fields.items() if key not in ADDED_FIELDS or value != ADDED_FIELDS[key]}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> FeatureSpec:

@@ -8,6 +8,8 @@ import pytest
 from edge.errors import AnnotationError
 from train.errors import DatasetError
 from train.icbhi import maybe_recording_name, read_icbhi
+from train.recording import Recording
+from train.splits import split_recordings
 
 
 def test_the_root_and_its_audio_folder_read_alike(icbhi_folder: Path) -> None:
@@ -56,9 +58,35 @@ def test_names_of_other_files_are_not_recordings() -> None:
     assert maybe_recording_name("101_1b1_Al_sc") is None
 
 
+def counts_by_device(recordings: list[Recording]) -> dict[str, list[int]]:
+    counts = Counter((each.device, mark.label) for each in recordings for mark in each.annotations)
+    return {device: [counts[device, label] for label in range(4)] for device in {each.device for each in recordings}}
+
+
 def test_the_given_subset_has_the_counts_that_its_description_states(shared_data: Path) -> None:
     recordings = read_icbhi(shared_data / "icbhi")
-    counts = Counter((each.device, mark.label) for each in recordings for mark in each.annotations)
-    assert len(recordings) == 168
-    assert [counts["Litt3200", label] for label in range(4)] == [250, 23, 79, 20]
-    assert [counts["Meditron", label] for label in range(4)] == [940, 193, 134, 56]
+    assert len(recordings) == 288
+    assert {
+        device: [counts[device, label] for label in range(4)] for device in sorted({each[0] for each in counts})
+    } == {
+        "AKGC417L": [171, 283, 63, 79],
+        "Litt3200": [250, 23, 79, 20],
+        "LittC2SE": [245, 38, 57, 9],
+        "Meditron": [940, 193, 134, 56],
+    }
+
+
+def test_the_4_khz_copy_has_the_counts_that_its_description_states(shared_data: Path) -> None:
+    recordings = read_icbhi(shared_data / "icbhi_4khz")
+    assert len(recordings) == 844
+    assert {
+        device: [counts[device, label] for label in range(4)] for device in sorted({each[0] for each in counts})
+    } == {
+        "AKGC417L": [1748, 1504, 431, 355],
+        "Litt3200": [250, 23, 79, 20],
+        "LittC2SE": [347, 77, 126, 44],
+        "Meditron": [940, 193, 134, 56],
+    }
+    sides = split_recordings(recordings, "official", shared_data / "icbhi_4khz")
+    assert [len(side) for side in (sides.training, sides.test)] == [539, 305]
+    assert [sum(len(each.annotations) for each in side) for side in (sides.training, sides.test)] == [4142, 2185]
