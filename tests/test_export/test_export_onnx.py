@@ -140,7 +140,7 @@ def test_parity_notices_another_network(
     network = network_from_checkpoint(checkpoint)
     assert parity_difference(network, fp32_model, images) <= 1e-4
     with torch.no_grad():
-        network.trunk.conv1.weight.mul_(1.05)
+        network.trunk.first_convolution.weight.mul_(1.05)
     assert parity_difference(network, fp32_model, images) > 1e-4
 
 

@@ -66,9 +66,7 @@ def counts_by_device(recordings: list[Recording]) -> dict[str, list[int]]:
 def test_the_given_subset_has_the_counts_that_its_description_states(shared_data: Path) -> None:
     recordings = read_icbhi(shared_data / "icbhi")
     assert len(recordings) == 288
-    assert {
-        device: [counts[device, label] for label in range(4)] for device in sorted({each[0] for each in counts})
-    } == {
+    assert counts_by_device(recordings) == {
         "AKGC417L": [171, 283, 63, 79],
         "Litt3200": [250, 23, 79, 20],
         "LittC2SE": [245, 38, 57, 9],
@@ -79,9 +77,7 @@ def test_the_given_subset_has_the_counts_that_its_description_states(shared_data
 def test_the_4_khz_copy_has_the_counts_that_its_description_states(shared_data: Path) -> None:
     recordings = read_icbhi(shared_data / "icbhi_4khz")
     assert len(recordings) == 844
-    assert {
-        device: [counts[device, label] for label in range(4)] for device in sorted({each[0] for each in counts})
-    } == {
+    assert counts_by_device(recordings) == {
         "AKGC417L": [1748, 1504, 431, 355],
         "Litt3200": [250, 23, 79, 20],
         "LittC2SE": [347, 77, 126, 44],
