@@ -73,6 +73,8 @@ def read_operating_points(manifest: Mapping[str, Any], path: Path) -> OperatingP
 
 
 def _read_point(name: str, entry: Any, where: str) -> OperatingPoint:
+    if not (name.isascii() and name.isidentifier()):  # it is typed, and stands on terminals, in tables and in pages
+        raise BundleError(f"{where}: {name!r} is no name of letters, digits and _ for a point; pack the bundle again")
     if not isinstance(entry, dict) or entry.keys() != POINT_KEYS or not isinstance(entry["figures"], dict):
         raise BundleError(f"{where}: {name!r} must have an 'abnormal_threshold' and 'figures'; pack the bundle again")
     threshold = entry["abnormal_threshold"]

@@ -34,7 +34,7 @@ def operating_points_text(entry: Mapping[str, Any] | None) -> str:
     rows = []
     for name, point in points.items():
         rows.append([f"`{name}`", f"{point['abnormal_threshold']:.4f}", *_cells(point["figures"])])
-        if point["figures"]["held_out"]:
+        if point["figures"].get("held_out"):
             rows.append(["… held out", "", *_cells(point["figures"]["held_out"])])
     return f"{text}\n\n{table(_HEADING, rows)}"
 

@@ -201,6 +201,9 @@ def test_resume_refuses_another_point_and_takes_the_default_by_its_name(
         (points(a=1.0), "not 1.0"),
         (points(a=float("nan")), "not nan"),
         (points(a="0.5"), "not '0.5'"),
+        (points(**{"": 0.5}), "'' is no name"),
+        (points(**{"a b": 0.5}), "'a b' is no name"),
+        (points(**{"a\x1b[31m\n": 0.5}), "'a\\x1b[31m\\n' is no name"),
     ],
 )
 def test_points_that_are_none_are_refused_in_one_line(edited_bundle: EditBundle, entry: Any, said: str) -> None:
