@@ -65,12 +65,12 @@ WriteSound = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def breathing() -> Breathing:
-    """Noise that swells and fades, under a rising tone: louder than silence and far from clipping."""
+    """Noise that swells and fades, under a rising tone, higher than voices: over silence and far from clipping."""
 
     def sound(duration_s: float, sample_rate_hz: int = 8000, seed: int = 0) -> NDArray[np.float32]:
         times_s = np.arange(round(duration_s * sample_rate_hz)) / sample_rate_hz
         noise = np.random.default_rng(seed).standard_normal(times_s.size)
-        tone = np.sin(2 * np.pi * (200 + 30 * times_s) * times_s)
+        tone = np.sin(2 * np.pi * (800 + 10 * times_s) * times_s)
         swell = 0.05 * (1.2 + np.sin(2 * np.pi * times_s / 3.5))
         return np.asarray(swell * (0.5 * noise + tone), dtype=np.float32)
 
