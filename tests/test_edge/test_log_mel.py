@@ -20,7 +20,7 @@ FIRST_BAND = 6
 
 def tone(frequency_hz: float, rate_hz: int, seconds: float = AUDIOSET.window_s) -> NDArray[np.float32]:
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
-    return (np.sqrt(2) * RMS_LEVEL * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
+    return np.asarray(np.sqrt(2) * RMS_LEVEL * np.sin(2 * np.pi * frequency_hz * time_s), dtype=np.float32)
 
 
 def efficientat_features(sound: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -98,5 +98,5 @@ def test_another_network_cannot_begin_from_it(folder: Path) -> None:
 
 def test_dropout_may_differ_from_the_checkpoint(folder: Path, network: RespireNetwork) -> None:
     begun = network_from_run(folder, dataclasses.replace(CONFIG, dropout=0.1))
-    assert torch.equal(begun.trunk.first_convolution.weight, network.trunk.conv1.weight)
+    assert torch.equal(begun.trunk.first_convolution.weight, network.trunk.first_convolution.weight)
     assert begun.head[0].p == 0.1

@@ -56,7 +56,8 @@ def test_audioset_weights_fill_all_but_the_last_layer(monkeypatch: pytest.Monkey
     network = network_from_audioset(CONFIG, seed=0)
     with np.load(SHARED_WEIGHTS / AUDIOSET_FILE) as theirs:
         np.testing.assert_array_equal(network.trunk.first_convolution.weight.detach(), theirs["features.0.0.weight"])
-        np.testing.assert_array_equal(dict(network.head.named_parameters())["0.weight"].detach(), theirs["classifier.2.weight"])
+        head = dict(network.head.named_parameters())["0.weight"].detach()
+        np.testing.assert_array_equal(head, theirs["classifier.2.weight"])
         fc1 = dict(network.trunk.named_parameters())["maps.4.block.2.fc1.weight"].detach()
         np.testing.assert_array_equal(fc1[:, :, 0, 0], theirs["features.4.block.2.conc_se_layers.0.fc1.weight"])
     assert network.std.item() == pytest.approx(80)

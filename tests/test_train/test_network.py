@@ -57,8 +57,8 @@ def test_normalisation_lives_in_the_network() -> None:
 
 def test_the_same_seed_gives_the_same_weights() -> None:
     first, second, third = (network_from_scratch(NetworkConfig(width=0.125), seed) for seed in (1, 1, 2))
-    assert torch.equal(first.trunk.first_convolution.weight, second.trunk.conv1.weight)
-    assert not torch.equal(first.trunk.first_convolution.weight, third.trunk.conv1.weight)
+    assert torch.equal(first.trunk.first_convolution.weight, second.trunk.first_convolution.weight)
+    assert not torch.equal(first.trunk.first_convolution.weight, third.trunk.first_convolution.weight)
 
 
 @pytest.mark.parametrize("fields", [{"depth": 50}, {"width": 0.0}, {"dropout": 1.0}])
