@@ -26,7 +26,7 @@ def figures_of_answers(answers: Answers, resamples: int = RESAMPLES) -> dict[str
         "undisturbed": {
             device: _figures(own.at(free), resamples)
             for device, chosen in devices.items()
-            if (free := maybe_undisturbed(own := answers.at(chosen))) is not None
+            if (free := maybe_undisturbed(own := answers.at(chosen))) is not None and free.any()
         },
     }
 
