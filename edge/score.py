@@ -71,6 +71,11 @@ class Work:
     classifiers: Mapping[str, Classifier]
     """By the stethoscope's name."""
 
+    @property
+    def operating_points(self) -> dict[str, str]:
+        """The point's name, by the stethoscope's; those whose model has none are left out."""
+        return {name: each.operating_point.name for name, each in self.classifiers.items() if each.operating_point}
+
 
 def score(options: ScoreOptions) -> int:
     """Score every recording. Returns 0, 1 where some could not be scored, or 128 and a signal's number where one ended
@@ -98,7 +103,7 @@ def score(options: ScoreOptions) -> int:
             return _stopped(tally, work, journal, stopping)
         if journal is not None:
             journal.remove()
-    print(*summary_lines(tally, time.perf_counter() - begin_s), sep="\n", file=sys.stderr)
+    print(*summary_lines(tally, time.perf_counter() - begin_s, work.operating_points), sep="\n", file=sys.stderr)
     return 1 if tally.errors else 0
 
 
@@ -181,11 +186,10 @@ def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, li
 def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
     """All that the output depends on but the recordings' content."""
     names = "\n".join(f"{task.file}" for task in work.tasks).encode("utf-8", "surrogateescape")
-    points = {name: each.operating_point.name for name, each in work.classifiers.items() if each.operating_point}
     return {
         "device": options.device,
         "models": {name: _asked_of_model(classifier) for name, classifier in work.classifiers.items()},
-        "operating point": points or None,  # None as in journals of versions without
+        "operating point": work.operating_points or None,  # None as in journals of versions without
         "cycles": options.cycles,
         "hop": options.hop_s,
         "report": options.report is not None,

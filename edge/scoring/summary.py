@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from edge.icbhi_score import IcbhiScore, icbhi_score
@@ -31,8 +31,8 @@ class Tally:
         self.verdicts.update(file_score.verdicts)
 
 
-def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
-    """The lines of the summary, without line ends."""
+def summary_lines(tally: Tally, spent_s: float, operating_points: Mapping[str, str]) -> Iterator[str]:
+    """The lines of the summary, without line ends; `operating_points` by stethoscope, where labels had one."""
     annotated = any(verdict.annotated for verdict in tally.verdicts)
     what = "cycles" if annotated else "windows"
     yield (
@@ -40,6 +40,8 @@ def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
         f"({tally.sound_s / max(spent_s, 1e-9):.0f} times real time)"
     )
     yield _label_line(tally)
+    if operating_points:
+        yield _points_line(operating_points)
     if annotated:
         yield from _score_lines(tally)
     if tally.errors:
@@ -55,6 +57,13 @@ def _label_line(tally: Tally) -> str:
     given = ", ".join(f"{label} {labels[label]}" for label in LABELS)
     why = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
     return f"labels: {given}, none {labels[None]}" + (f" ({why})" if why else "")
+
+
+def _points_line(operating_points: Mapping[str, str]) -> str:
+    names = set(operating_points.values())
+    if len(names) == 1:
+        return f"operating point: {names.pop()}"
+    return f"operating points: {', '.join(f'{device} {name}' for device, name in sorted(operating_points.items()))}"
 
 
 def _score_lines(tally: Tally) -> Iterator[str]:
