@@ -20,6 +20,7 @@ from edge.errors import InputError, OutputError, ProfileError, RecordingError, U
 from edge.operating_point import chosen_point
 from edge.pipeline import Classifier, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
+from edge.report.model_facts import metrics_of
 from edge.report.report import check_report, write_report
 from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
@@ -148,7 +149,7 @@ def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRe
 
 
 def _report(options: ScoreOptions, path: Path, output: CollectedOutput, work: Work, stopping: StopRequest) -> None:
-    metrics = {each.bundle.model_id: each.bundle.metrics for each in work.classifiers.values()}
+    metrics = {each.bundle.model_id: metrics_of(each.bundle) for each in work.classifiers.values()}
     if (records := output.records_path) is None:
         raise OutputError(f"{path}: no records to report on")
     write_report(path, until_stopped(records_in(records), stopping), with_audio=options.report_audio, metrics=metrics)

@@ -224,6 +224,21 @@ def test_a_kept_recording_says_at_which_point_it_was_labelled(
     assert json.loads(sidecar.read_text())["operating_point"] == "balanced"
 
 
+def test_the_report_has_the_figures_in_the_bundle_of_its_points(
+    run_command: RunCommand, edited_bundle: EditBundle, recording: Path, tmp_path: Path
+) -> None:
+    entry = points(sensitive=0.3)
+    entry["points"]["sensitive"]["figures"] = {
+        "two_class": {"specificity": 0.41, "sensitivity": 0.82},
+        "four_class": {"sensitivity": 0.37},
+    }
+    folder = edited_bundle(lambda manifest: manifest.update(operating_points=entry))
+    page = tmp_path / "page.html"
+    run_command("score", recording, "--device", "meditron", "--model", folder, "--report", page)
+    for share in ("41 %", "82 %", "37 %"):
+        assert f"<td>{share}</td>" in page.read_text()
+
+
 def test_the_report_says_at_which_point(
     run_command: RunCommand, pointed_bundle: Path, recording: Path, tmp_path: Path
 ) -> None:
