@@ -20,6 +20,7 @@ from edge.errors import InputError, OutputError, ProfileError, RecordingError, U
 from edge.operating_point import chosen_point
 from edge.pipeline import Classifier, slider_from_hop
 from edge.profiles import Profile, load_profile, load_profiles, profile_from_icbhi_token
+from edge.report.model_facts import metrics_of
 from edge.report.report import check_report, write_report
 from edge.results import STANDARD_OUTPUT
 from edge.scoring.collected_output import RECORDS_SUFFIX, CollectedOutput, records_in
@@ -71,6 +72,11 @@ class Work:
     classifiers: Mapping[str, Classifier]
     """By the stethoscope's name."""
 
+    @property
+    def operating_points(self) -> dict[str, str]:
+        """The point's name, by the stethoscope's; those whose model has none are left out."""
+        return {name: each.operating_point.name for name, each in self.classifiers.items() if each.operating_point}
+
 
 def score(options: ScoreOptions) -> int:
     """Score every recording. Returns 0, 1 where some could not be scored, or 128 and a signal's number where one ended
@@ -98,7 +104,7 @@ def score(options: ScoreOptions) -> int:
             return _stopped(tally, work, journal, stopping)
         if journal is not None:
             journal.remove()
-    print(*summary_lines(tally, time.perf_counter() - begin_s), sep="\n", file=sys.stderr)
+    print(*summary_lines(tally, time.perf_counter() - begin_s, work.operating_points), sep="\n", file=sys.stderr)
     return 1 if tally.errors else 0
 
 
@@ -143,7 +149,7 @@ def _stopped(tally: Tally, work: Work, journal: Journal | None, stopping: StopRe
 
 
 def _report(options: ScoreOptions, path: Path, output: CollectedOutput, work: Work, stopping: StopRequest) -> None:
-    metrics = {each.bundle.model_id: each.bundle.metrics for each in work.classifiers.values()}
+    metrics = {each.bundle.model_id: metrics_of(each.bundle) for each in work.classifiers.values()}
     if (records := output.records_path) is None:
         raise OutputError(f"{path}: no records to report on")
     write_report(path, until_stopped(records_in(records), stopping), with_audio=options.report_audio, metrics=metrics)
@@ -181,11 +187,10 @@ def _open_journal(options: ScoreOptions, work: Work) -> tuple[Journal | None, li
 def _asked(options: ScoreOptions, work: Work) -> dict[str, Any]:
     """All that the output depends on but the recordings' content."""
     names = "\n".join(f"{task.file}" for task in work.tasks).encode("utf-8", "surrogateescape")
-    points = {name: each.operating_point.name for name, each in work.classifiers.items() if each.operating_point}
     return {
         "device": options.device,
         "models": {name: _asked_of_model(classifier) for name, classifier in work.classifiers.items()},
-        "operating point": points or None,  # None as in journals of versions without
+        "operating point": work.operating_points or None,  # None as in journals of versions without
         "cycles": options.cycles,
         "hop": options.hop_s,
         "report": options.report is not None,

@@ -67,12 +67,26 @@ def _check_model(folder: Path, host: Host, options: DoctorOptions, broken: list[
     except EdgeError as error:
         yield _broken_bundle(f"model {folder.name}", error, folder, host)
         return
-    fields = {"model": bundle.model_id, "path": str(folder), "files": list(bundle.files), "device": bundle.device}
-    yield Finding(f"model {bundle.model_id}", True, f"{folder}: {', '.join(bundle.files)} as packed", "", fields)
+    fields = {
+        "model": bundle.model_id,
+        "path": str(folder),
+        "files": list(bundle.files),
+        "device": bundle.device,
+        "operating_points": list(bundle.operating_points.points),
+        "default_operating_point": bundle.operating_points.default,
+    }
+    measured = f"{folder}: {', '.join(bundle.files)} as packed{_points_words(bundle)}"
+    yield Finding(f"model {bundle.model_id}", True, measured, "", fields)
     if broken and options.engine != "tensorrt":
         yield _not_looked_at(f"engine for {bundle.model_id}", broken, host)
         return
     yield from _check_engine(bundle, host, options)
+
+
+def _points_words(bundle: Bundle) -> str:
+    default = bundle.operating_points.default
+    named = (f"{name} (default)" if name == default else name for name in bundle.operating_points.points)
+    return f"; operating points {', '.join(named)}" if default is not None else ""
 
 
 def _check_engine(bundle: Bundle, host: Host, options: DoctorOptions) -> Iterator[Finding]:

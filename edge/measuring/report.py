@@ -69,7 +69,8 @@ def _target(name: str, measured: float | None, limit: float) -> dict[str, Any]:
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The same for people."""
     settings, machine = report["settings"], report["circumstances"]
-    yield f"{settings['engine']} from {settings['file']} of {settings['model']}, {settings['threads']} thread"
+    point = f", operating point {settings['operating_point']}" if settings["operating_point"] else ""
+    yield f"{settings['engine']} from {settings['file']} of {settings['model']}{point}, {settings['threads']} thread"
     yield f"on {machine['processor']}, {machine['cores']} cores, {machine['system']}"
     yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     yield (

@@ -19,6 +19,7 @@ from edge.profiles import load_profiles
 from edge.report.card import Look, card
 from edge.report.excerpts import MAX_EXCERPT_S, Cutter, Excerpt, choose_excerpts
 from edge.report.findings import Findings, Record
+from edge.report.model_facts import metrics_of
 from edge.report.overview import Row, row
 from edge.report.page import closing, opening
 from edge.report.spectrogram import spectrogram
@@ -152,7 +153,7 @@ def _metrics_of_models() -> dict[str, Mapping[str, Any]]:
         for folder in list_bundles(None, os.environ):
             with suppress(BundleError):
                 bundle = load_bundle(folder)
-                found[bundle.model_id] = bundle.metrics
+                found[bundle.model_id] = metrics_of(bundle)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from edge.cough_events import per_hour
@@ -36,8 +36,8 @@ class Tally:
             self.coughs = (self.coughs or 0) + file_score.coughs
 
 
-def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
-    """The lines of the summary, without line ends."""
+def summary_lines(tally: Tally, spent_s: float, operating_points: Mapping[str, str]) -> Iterator[str]:
+    """The lines of the summary, without line ends; `operating_points` by stethoscope, where labels had one."""
     annotated = any(verdict.annotated for verdict in tally.verdicts)
     what = "cycles" if annotated else "windows"
     yield (
@@ -47,6 +47,8 @@ def summary_lines(tally: Tally, spent_s: float) -> Iterator[str]:
     yield _label_line(tally)
     if tally.coughs is not None:
         yield f"coughs: {tally.coughs} ({per_hour(tally.coughs, tally.sound_s):.0f} an hour)"
+    if operating_points:
+        yield _points_line(operating_points)
     if annotated:
         yield from _score_lines(tally)
     if tally.errors:
@@ -62,6 +64,13 @@ def _label_line(tally: Tally) -> str:
     given = ", ".join(f"{label} {labels[label]}" for label in LABELS)
     why = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
     return f"labels: {given}, none {labels[None]}" + (f" ({why})" if why else "")
+
+
+def _points_line(operating_points: Mapping[str, str]) -> str:
+    names = set(operating_points.values())
+    if len(names) == 1:
+        return f"operating point: {names.pop()}"
+    return f"operating points: {', '.join(f'{device} {name}' for device, name in sorted(operating_points.items()))}"
 
 
 def _score_lines(tally: Tally) -> Iterator[str]:

@@ -21,6 +21,7 @@ from edge.labels import LABELS
 from edge.quality import Quality
 from edge.results import Result
 from edge.scoring.journal import Journal, begin_journal, journal_path
+from edge.scoring.summary import Tally, summary_lines
 
 Breathing = Callable[..., NDArray[np.float32]]
 EditBundle = Callable[[Callable[[dict[str, Any]], None]], Path]
@@ -223,9 +224,52 @@ def test_a_kept_recording_says_at_which_point_it_was_labelled(
     assert json.loads(sidecar.read_text())["operating_point"] == "balanced"
 
 
+def test_the_report_has_the_figures_in_the_bundle_of_its_points(
+    run_command: RunCommand, edited_bundle: EditBundle, recording: Path, tmp_path: Path
+) -> None:
+    entry = points(sensitive=0.3)
+    entry["points"]["sensitive"]["figures"] = {
+        "two_class": {"specificity": 0.41, "sensitivity": 0.82},
+        "four_class": {"sensitivity": 0.37},
+    }
+    folder = edited_bundle(lambda manifest: manifest.update(operating_points=entry))
+    page = tmp_path / "page.html"
+    run_command("score", recording, "--device", "meditron", "--model", folder, "--report", page)
+    for share in ("41 %", "82 %", "37 %"):
+        assert f"<td>{share}</td>" in page.read_text()
+
+
 def test_the_report_says_at_which_point(
     run_command: RunCommand, pointed_bundle: Path, recording: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
     run_command("score", recording, "--device", "meditron", "--model", pointed_bundle, "--report", page)
     assert "operating point balanced" in page.read_text()
+
+
+def test_the_summary_of_score_says_at_which_point(
+    run_command: RunCommand, pointed_bundle: Path, recording: Path
+) -> None:
+    asked = ["score", recording, "--device", "meditron"]
+    ran = run_command(*asked, "--model", pointed_bundle, "--operating-point", "specific")
+    assert "operating point: specific" in ran.err.splitlines()
+    assert "operating point" not in run_command(*asked).err
+
+
+def test_the_summary_tells_points_that_differ_by_stethoscope() -> None:
+    lines = list(summary_lines(Tally([]), 1.0, {"meditron": "balanced", "littmann3200": "own"}))
+    assert lines[-1] == "operating points: littmann3200 own, meditron balanced"
+
+
+def test_doctor_lists_the_points_of_a_model(run_command: RunCommand, pointed_bundle: Path) -> None:
+    shown = run_command("doctor", "--model", pointed_bundle).out
+    assert "as packed; operating points balanced (default), specific\n" in shown
+    report = json.loads(run_command("doctor", "--model", pointed_bundle, "--json").out)
+    (found,) = (each["fields"] for each in report["findings"] if each["name"].startswith("model "))
+    assert found["operating_points"] == ["balanced", "specific"]
+    assert found["default_operating_point"] == "balanced"
+
+
+def test_bench_says_at_which_point_it_decided(run_command: RunCommand, pointed_bundle: Path) -> None:
+    first = run_command("bench", "--model", pointed_bundle, "--seconds", "30").out.splitlines()[0]
+    assert ", operating point balanced, 1 thread" in first

@@ -255,6 +255,23 @@ def test_a_models_measured_figures_are_shown_and_their_absence_said(tmp_path: Pa
     assert "No measured figures were at hand" in unknown.text
 
 
+def test_labels_decided_at_operating_points_stand_beside_the_figures_of_these(tmp_path: Path, recording: Path) -> None:
+    row = {"patients": 9, "cycles": 372, "specificity": 0.83, "sensitivity": 0.2}
+    crossed = {"dataset": "icbhi", "extent": "full", "rows": {"all": row}}
+    chosen = {"two_class": {"specificity": 0.5, "sensitivity": 0.8}, "four_class": {"sensitivity": 0.4}}
+    held_out = {"two_class": {"specificity": 0.52, "sensitivity": 0.77}, "four_class": {"sensitivity": 0.38}}
+    points = {"balanced": {**chosen, "held_out": None}, "sensitive": {**chosen, "held_out": held_out}, "own": {}}
+    metrics = {"common@1234": {"cross_validation": crossed, "operating_points": points}}
+    page = write(tmp_path / "pointed.html", records_of(recording), metrics=metrics)
+    assert "balanced50 %80 %40 %" in page.text
+    assert "sensitive52 %77 %38 %" in page.text
+    assert "the likeliest class was the label, not decided at an operating point" in page.text
+    plain = write(
+        tmp_path / "plain.html", records_of(recording), metrics={"common@1234": {"cross_validation": crossed}}
+    )
+    assert "perating point" not in plain.text
+
+
 def test_the_figures_of_the_released_models_are_found_by_themselves(
     tmp_path: Path, recording: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,7 +282,16 @@ def test_the_figures_of_the_released_models_are_found_by_themselves(
     assert f"{model_id} Measured on people whom the network had never heard (icbhi, subset)" in page.text
 
 
-@pytest.mark.parametrize("metrics", [{}, {"cross_validation": 3}, {"cross_validation": {"rows": [1]}}])
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {},
+        {"cross_validation": 3},
+        {"cross_validation": {"rows": [1]}},
+        {"operating_points": 3},
+        {"operating_points": {"a": {"two_class": 1}}},
+    ],
+)
 def test_metrics_of_another_shape_are_as_good_as_none(tmp_path: Path, recording: Path, metrics: Any) -> None:
     page = write(tmp_path / "report.html", records_of(recording), metrics={"common@1234": metrics})
     assert "No measured figures were at hand" in page.text
