@@ -12,7 +12,7 @@ from benchmarks.simulated_sound import breathing
 from benchmarks.timing import medians_ms, one_thread
 from edge.signal.bandpass import bandpass, design_bandpass
 from edge.signal.image import image_from_window, levels_from_window
-from edge.signal.spec import COMPACT, SPECS, FeatureSpec
+from edge.signal.spec import COMPACT, PAPER_SPECS, FeatureSpec
 
 COLUMNS = ("up to", "ours, ms", "libraries, ms", "ratio", "libraries, filterbank kept, ms", "ratio", "same pixels")
 NOTE = """\
@@ -29,7 +29,7 @@ Picture = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 def measure_features(repeats: int) -> Table:
     """A row for the levels and one for the image of each spec."""
     with one_thread():
-        rows = [_levels_row(COMPACT, repeats), *(_image_row(spec, repeats) for spec in SPECS.values())]
+        rows = [_levels_row(COMPACT, repeats), *(_image_row(spec, repeats) for spec in PAPER_SPECS.values())]
     return Table("Features of one window", COLUMNS, rows, NOTE.format(repeats=repeats))
 
 

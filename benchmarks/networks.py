@@ -109,8 +109,8 @@ def network_with_random_weights(config: NetworkConfig, images: NDArray[np.uint8]
 
 def title_of(config: NetworkConfig) -> str:
     """What a network is called in a table."""
-    if config.backbone != "resnet":
-        return config.backbone
+    if config.backbone == "mn04":
+        return "MobileNetV3, width 0.4"
     return f"ResNet-{config.depth}" + (f", width {config.width:g}" if config.width != 1 else "")
 
 

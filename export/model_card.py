@@ -24,10 +24,9 @@ _DOUBTED = ("score", "abnormal_auc")
 _UNKNOWN = "not recorded"
 DATASETS = {
     ("icbhi", "subset"): (
-        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), a *subset* of its 920 recordings, most of "
-        "them put together again from their annotated cycles. It is 69 % normal and holds almost nothing of "
-        "AKG C417L, which is 63 % of the full database: **no figure on this page may be set beside the paper's or "
-        "any other published figure on ICBHI.** Its publishers describe the database as freely available for research."
+        "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), a *subset* of its 920 recordings, as "
+        "many as the table says: **no figure on this page may be set beside the paper's or any other figure from the "
+        "whole database.** Its publishers describe the database as freely available for research."
     ),
     ("icbhi", "full"): (
         "**ICBHI 2017 respiratory sound database** (Rocha et al., 2019), all 920 recordings. Its publishers describe "

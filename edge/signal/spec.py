@@ -141,3 +141,5 @@ below 125 Hz, where recordings that went through other filters differ.
 """
 
 SPECS = {spec.name: spec for spec in (RESPIRENET, COMPACT, AUDIOSET)}
+PAPER_SPECS = {spec.name: spec for spec in (RESPIRENET, COMPACT)}
+"""Those that follow the paper, which SciPy, librosa and OpenCV compute, too."""

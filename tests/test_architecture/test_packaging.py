@@ -78,7 +78,7 @@ def test_help_from_the_root_folder_says_research_use(installed: Path, arguments:
 
 def test_the_installed_command_scores_a_recording_with_the_bundle_it_brought(installed: Path, tmp_path: Path) -> None:
     recording = tmp_path / "breath.wav"
-    _write_noise(recording, seconds=7)
+    _write_noise(recording, seconds=5)
     command = [str(installed / "respire-edge"), "score", str(recording), "--device", "littmann3200"]
     results = [json.loads(line) for line in _run(*command, cwd=tmp_path).splitlines()]
     assert [result["record"] for result in results] == ["result", "file"]

@@ -8,7 +8,7 @@ import pytest
 
 from edge.signal.bandpass import bandpass, design_bandpass
 from edge.signal.image import image_from_window
-from edge.signal.spec import COMPACT, SPECS, FeatureSpec
+from edge.signal.spec import COMPACT, PAPER_SPECS, FeatureSpec
 from train.sampling import Draw
 
 for oracle in ("cv2", "librosa", "matplotlib", "nlpaug", "scipy", "threadpoolctl", "torch"):
@@ -42,8 +42,8 @@ def test_the_quick_run_fills_every_table(
         "## Link to a microcontroller",
     ]
     rows = ("8-bit levels", "image, respirenet", "image, compact", "respirenet | every", "compact | as drawn", "VTLP")
-    networks = [f"ResNet-18, width 0.125 | {spec} | int8-u8.onnx" for spec in SPECS]
-    chains = [f"ResNet-18, width 0.125 | {spec} | onnxruntime-cpu-int8" for spec in SPECS]
+    networks = [f"ResNet-18, width 0.125 | {spec} | int8-u8.onnx" for spec in PAPER_SPECS]
+    chains = [f"ResNet-18, width 0.125 | {spec} | onnxruntime-cpu-int8" for spec in PAPER_SPECS]
     for row in (
         *rows,
         "compact_half",
@@ -67,7 +67,7 @@ def test_a_missing_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(message.splitlines()) == 1
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+@pytest.mark.parametrize("spec", PAPER_SPECS.values(), ids=list(PAPER_SPECS))
 @pytest.mark.parametrize("keep_filterbank", [True, False])
 def test_both_sides_of_the_comparison_make_the_same_image(spec: FeatureSpec, keep_filterbank: bool) -> None:
     from benchmarks.reference_chain import reference_chain
@@ -83,7 +83,7 @@ def test_both_sides_of_the_comparison_make_the_same_image(spec: FeatureSpec, kee
     assert np.mean(ours == theirs) >= 0.999
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+@pytest.mark.parametrize("spec", PAPER_SPECS.values(), ids=list(PAPER_SPECS))
 def test_both_sides_make_the_same_image_of_a_training_window(spec: FeatureSpec) -> None:
     from benchmarks.released_samples import image_as_released, image_with_libraries
     from benchmarks.simulated_sound import breathing

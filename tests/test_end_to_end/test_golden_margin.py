@@ -22,9 +22,9 @@ from export.inference import onnx_probabilities, open_session
 from train.checkpoint import load_checkpoint, network_from_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-BUNDLES = ("common", "littmann3200", "meditron")
+BUNDLES = ("common",)
 Released = tuple[onnx.ModelProto, GoldenCases]
-FILES = ("fp16.onnx", "int8-s8.onnx", "int8-u8.onnx")
+FILES = ("fp16.onnx",)
 
 
 @pytest.fixture(scope="module", params=[(bundle, name) for bundle in BUNDLES for name in FILES], ids="/".join)
@@ -74,7 +74,7 @@ def test_the_same_network_in_other_arithmetic_agrees(graph: Released) -> None:
     assert difference(changed(model, lambda name: True, tf32), cases) < 0.5 * cases.tolerance
 
 
-@pytest.mark.parametrize("layer", ["layer1.1.conv1", "layer4.1.conv2"])
+@pytest.mark.parametrize("layer", ["maps.4.block.0.0", "maps.14.block.0.0"])
 def test_a_layer_with_its_scale_a_fifth_off_is_refused(graph: Released, layer: str) -> None:
     model, cases = graph
     names = {f"{layer}.weight_scale", f"{layer}.weight"}
@@ -110,7 +110,6 @@ def test_real_float16_stays_near_what_onnx_runtime_computes_for_fp16(name: str) 
     graph = ClassifierGraph(network_from_checkpoint(load_checkpoint(ROOT / "checkpoints" / name)))
     grey = torch.from_numpy(cases.images).float()
     with torch.inference_mode():
-        centred = (grey - grey.mean(dim=3, keepdim=True)).half()
-        features = graph.network.trunk.half()(centred).float()
-        found = torch.softmax(graph.network.head(features), dim=1).numpy()
+        features = graph.network.trunk.half()((grey - graph.network.mean).half()).float()
+        found = graph.network.probabilities_from(graph.network.head(features)).numpy()
     assert np.abs(found - cases.expected).max() < 0.5 * cases.tolerance

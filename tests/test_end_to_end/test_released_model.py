@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +33,7 @@ def environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "RESPIRE_EDGE_MODELS"}
 
 
-@pytest.mark.parametrize("name", ["common", "littmann3200", "meditron"])
+@pytest.mark.parametrize("name", ["common"])
 def test_a_released_bundle_is_whole_and_described(repository: Path, name: str) -> None:
     released = repository / "models" / name
     bundle = load_bundle(released)
@@ -60,15 +59,15 @@ def test_the_doctor_finds_every_released_model_in_order(repository: Path) -> Non
     assert ran.stderr == ""
     faults = [line for line in ran.stdout.splitlines() if line.startswith(("✗ model", "✗ engine for", "✗ golden"))]
     assert faults == [], "whatever else this machine lacks"
-    for name in ("common", "littmann3200", "meditron"):
+    for name in ("common",):
         model_id = load_bundle(repository / "models" / name).model_id
         assert f"✓ golden inputs of {model_id}: 20 images through onnxruntime-cpu-" in ran.stdout
 
 
-def test_a_stethoscope_of_its_own_is_heard_by_its_own_model(repository: Path) -> None:
-    for name, model in (("littmann3200", "littmann3200"), ("meditron", "meditron"), ("akgc417l", "common")):
-        found = find_bundle(load_profile(name), None, environ())
-        assert found == repository / "models" / model
+def test_every_stethoscope_is_heard_by_the_common_model(repository: Path) -> None:
+    """None of its own did better in cross-validation."""
+    for name in ("littmann3200", "meditron", "akgc417l", "littc2se"):
+        assert find_bundle(load_profile(name), None, environ()) == repository / "models" / "common"
 
 
 def test_the_demo_hears_its_simulation_within_150_megabytes() -> None:
@@ -79,7 +78,7 @@ def test_the_demo_hears_its_simulation_within_150_megabytes() -> None:
     )  # fmt: skip
     records = [json.loads(line) for line in ran.stdout.splitlines()]
     results = [record for record in records if record["record"] == "result"]
-    assert len(results) == 15
+    assert len(results) == 16
     assert all(result["quality"]["ok"] and result["label"] for result in results)
     assert len({result["probabilities"]["normal"] for result in results}) > 5
     assert {result["source"] for result in results} == {"demo (simulated)"}
@@ -88,8 +87,7 @@ def test_the_demo_hears_its_simulation_within_150_megabytes() -> None:
     assert int(peak_kb) <= MAX_RESIDENT_KB
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="INT8 is preferred on x86-64 and Arm only")
-def test_real_cycles_are_scored_with_the_int8_network(shared_data: Path, tmp_path: Path) -> None:
+def test_real_cycles_are_scored_with_the_released_network(shared_data: Path, tmp_path: Path) -> None:
     recordings = sorted((shared_data / "icbhi" / "audio_and_txt_files").glob("1*_Litt3200.flac"))[:2]
     target = tmp_path / "cycles.jsonl"
     command = [sys.executable, "-m", "edge", "score", *map(str, recordings), "--device", "auto", "--cycles"]
@@ -99,6 +97,6 @@ def test_real_cycles_are_scored_with_the_int8_network(shared_data: Path, tmp_pat
     results = [record for record in records if record["record"] == "result"]
     lines = [line for path in recordings for line in path.with_suffix(".txt").read_text().splitlines()]
     assert len(results) == len(lines)
-    assert {result["engine"] for result in results} == {"onnxruntime-cpu-int8"}
+    assert {result["engine"] for result in results} == {"onnxruntime-cpu-fp32"}
     assert all(abs(sum(result["probabilities"].values()) - 1) < 1e-3 for result in results)
-    assert {result["model"].partition("@")[0] for result in results} == {"littmann3200"}
+    assert {result["model"].partition("@")[0] for result in results} == {"common"}

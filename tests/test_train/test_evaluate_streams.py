@@ -216,7 +216,7 @@ def test_a_folder_without_folds_is_refused(
 def test_the_released_bundles_are_measured_on_nobody_they_were_trained_on(
     repository: Path, icbhi_folder: Path, tmp_path: Path
 ) -> None:
-    manifest = json.loads((repository / "models" / "meditron" / "manifest.json").read_text())
+    manifest = json.loads((repository / "models" / "common" / "manifest.json").read_text())
     trained_on = set(manifest["training_run"]["patients"]["icbhi"]["training"])
     everybody = {each.patient for each in read_icbhi(icbhi_folder)}
     report_path = tmp_path / "report.json"
