@@ -15,15 +15,15 @@ Float32 = NDArray[np.float32]
 
 COUNTED_LIKELIHOOD = 0.4
 """A frame at least so likely in a cough is part of one."""
-ONSET_LIKELIHOOD = 0.5
+ONSET_LIKELIHOOD = 0.4
 """At its peak, from which on a cough begins although the one before has not ended."""
-LEAST_APART_S = 0.4
-"""From one beginning to the next; people cough three times a second at most."""
+LEAST_APART_S = 0.5
+"""From one beginning to the next; faster ones are counted as one."""
 PAUSE_S = 0.3
 """Between the burst and the voiced end of one cough there may be so much that is neither."""
 LEAST_S = 0.08
 """Of frames in a cough; less is none."""
-PEAK_LIKELIHOOD = 0.85
+PEAK_LIKELIHOOD = 0.8
 """That at least one frame of a cough reaches."""
 
 

@@ -31,8 +31,8 @@ from edge.coughs_and_voices.features import (
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-COUGH_LIKELIHOOD = 0.35
-VOICE_LIKELIHOOD = 0.35
+COUGH_LIKELIHOOD = 0.3
+VOICE_LIKELIHOOD = 0.25
 """From these on a frame counts. Both chosen on out-of-fold answers: docs/quality.md."""
 DECIDED_AFTER_S = FRAMES_AFTER * HOP_S + FRAME_SAMPLES / 2 / SAMPLE_RATE_HZ
 """A frame's centre is so far back when the last sample that decides about it arrives."""

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +18,9 @@ import numpy as np
 import torch
 
 from edge.coughs_and_voices.detector import Detector, read_detector
+from edge.coughs_and_voices.features import SAMPLE_RATE_HZ
 from edge.coughs_and_voices.hearing import Hearing, extend_hearing, finish_hearing, heard_between
+from edge.profiles import profile_from_icbhi_token
 from train.sound_marks.examples import FOLDS, MARKED_STETHOSCOPE, Example, Sound, make_examples, read_sounds
 from train.sound_marks.fit import SEED, STEPS
 from train.sound_marks.fitting import fit, write_detector
@@ -26,8 +28,6 @@ from train.sound_marks.marks import Mark
 
 STRETCHES_S = (1.0, 5.0)
 LEAST_MARKED_S = 0.2
-LIMITS_S = {"cough": 0.12, "voice": 0.12}
-"""Of the profiles: more than this refuses a stretch."""
 KINDS = {"cough": ("cough",), "voice": ("voice", "cry")}
 
 
@@ -92,8 +92,8 @@ def print_refused(heard: Sequence[HeardSound]) -> None:
             print(f"| {length_s:g} s | {name} | {' | '.join(cells)} |")
 
 
-def print_counted(heard: Iterable[HeardSound]) -> None:
-    """Coughs marked, counted, and counted where one is marked, by patient."""
+def print_counted(heard: Sequence[HeardSound]) -> None:
+    """Coughs marked, counted, and counted where one is marked, by patient; of the others, coughs counted an hour."""
     print("| patient | coughs marked | counted | of these marked |\n| --- | --- | --- | --- |")
     counts: dict[str, np.ndarray[tuple[int], np.dtype[np.int_]]] = {}
     for each in heard:
@@ -102,6 +102,11 @@ def print_counted(heard: Iterable[HeardSound]) -> None:
             counts[patient] = counts.get(patient, np.zeros(3, np.int_)) + _counts(each)
     for patient, (marked, counted, found) in {**counts, "all": np.sum(list(counts.values()), axis=0)}.items():
         print(f"| {patient} | {marked} | {counted} | {found} |")
+    print("\n| recordings of | hours | coughs counted an hour |\n| --- | --- | --- |")
+    for name in _names(heard):
+        own = [each for each in heard if each.sound.stethoscope == name]
+        hours = sum(each.sound.samples.size for each in own) / SAMPLE_RATE_HZ / 3600
+        print(f"| {name} | {hours:.2f} | {sum(len(each.hearing.coughs) for each in own) / hours:.0f} |")
 
 
 @dataclass(frozen=True)
@@ -114,18 +119,26 @@ class Judged:
 
 
 def _judged(each: HeardSound, length_s: float) -> Iterable[Judged]:
-    duration_s = each.sound.samples.size / 4000
+    duration_s = each.sound.samples.size / SAMPLE_RATE_HZ
     for start_s in np.arange(0, max(duration_s - length_s, 0) + 1e-6, 1.0).tolist():
         span = (start_s, start_s + length_s)
         inside = {kind: _marked_s(each.sound.marks, kinds, span) for kind, kinds in KINDS.items()}
         doubtful = _marked_s(each.sound.marks, ("unsure",), (span[0] - 0.1, span[1] + 0.1)) > 0
         seconds = heard_between(each.hearing, *span)
         values = {"cough": seconds.cough_s, "voice": seconds.voice_s}
+        limits = _limits(each.sound.stethoscope)
         yield Judged(
             frozenset(kind for kind, marked_s in inside.items() if marked_s >= LEAST_MARKED_S),
             not doubtful and not any(inside.values()),
-            frozenset(kind for kind, value in values.items() if value > LIMITS_S[kind]),
+            frozenset(kind for kind, value in values.items() if value > limits[kind]),
         )
+
+
+@lru_cache(maxsize=8)
+def _limits(stethoscope: str) -> dict[str, float]:
+    """Of the stethoscope's profile; SPRSound's has none, and is judged as most are."""
+    quality = profile_from_icbhi_token(stethoscope if stethoscope != "sprsound" else "Meditron").quality
+    return {"cough": quality.cough_s or 0.0, "voice": quality.voice_s or 0.0}
 
 
 def _marked_s(marks: Sequence[Mark], kinds: Sequence[str], span_s: tuple[float, float]) -> float:
