@@ -56,9 +56,23 @@ def test_names_of_other_files_are_not_recordings() -> None:
     assert maybe_recording_name("101_1b1_Al_sc") is None
 
 
-def test_the_given_subset_has_the_counts_that_its_description_states(shared_data: Path) -> None:
-    recordings = read_icbhi(shared_data / "icbhi")
-    counts = Counter((each.device, mark.label) for each in recordings for mark in each.annotations)
-    assert len(recordings) == 168
-    assert [counts["Litt3200", label] for label in range(4)] == [250, 23, 79, 20]
-    assert [counts["Meditron", label] for label in range(4)] == [940, 193, 134, 56]
+ORIGINALS = {
+    "AKGC417L": (171, 283, 63, 79),
+    "LittC2SE": (245, 38, 57, 9),
+    "Litt3200": (250, 23, 79, 20),
+    "Meditron": (940, 193, 134, 56),
+}
+ALL_BUT_TEN_PATIENTS = ORIGINALS | {"AKGC417L": (1748, 1504, 431, 355), "LittC2SE": (347, 77, 126, 44)}
+
+
+@pytest.mark.parametrize(
+    ("folder", "recordings", "cycles"), [("icbhi", 288, ORIGINALS), ("icbhi_4khz", 844, ALL_BUT_TEN_PATIENTS)]
+)
+def test_the_given_folders_have_the_counts_that_their_description_states(
+    shared_data: Path, folder: str, recordings: int, cycles: dict[str, tuple[int, ...]]
+) -> None:
+    found = read_icbhi(shared_data / folder)
+    counts = Counter((each.device, mark.label) for each in found for mark in each.annotations)
+    assert len(found) == recordings
+    assert {device: tuple(counts[device, label] for label in range(4)) for device in cycles} == cycles
+    assert counts.total() == sum(map(sum, cycles.values()))
