@@ -1,6 +1,5 @@
 """The ICBHI reader."""
 
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +7,9 @@ import pytest
 
 from edge.errors import AnnotationError
 from train.errors import DatasetError
-from train.icbhi import find_database_file, maybe_recording_name, read_icbhi
+from train.icbhi import maybe_recording_name, read_icbhi
+from train.recording import Recording
+from train.splits import split_recordings
 
 
 def test_the_root_and_its_audio_folder_read_alike(icbhi_folder: Path) -> None:
@@ -57,73 +58,31 @@ def test_names_of_other_files_are_not_recordings() -> None:
     assert maybe_recording_name("101_1b1_Al_sc") is None
 
 
-def repacked(icbhi_folder: Path, inner: Path) -> None:
-    """Sound and annotations at `inner`, without the split files."""
-    shutil.copytree(icbhi_folder / "audio_and_txt_files", inner)
+def counts_by_device(recordings: list[Recording]) -> dict[str, list[int]]:
+    counts = Counter((each.device, mark.label) for each in recordings for mark in each.annotations)
+    return {device: [counts[device, label] for label in range(4)] for device in {each.device for each in recordings}}
 
 
-def names(folder: Path) -> list[str]:
-    return [recording.name for recording in read_icbhi(folder)]
+def test_the_given_subset_has_the_counts_that_its_description_states(shared_data: Path) -> None:
+    recordings = read_icbhi(shared_data / "icbhi")
+    assert len(recordings) == 288
+    assert counts_by_device(recordings) == {
+        "AKGC417L": [171, 283, 63, 79],
+        "Litt3200": [250, 23, 79, 20],
+        "LittC2SE": [245, 38, 57, 9],
+        "Meditron": [940, 193, 134, 56],
+    }
 
 
-@pytest.mark.parametrize(
-    "inner",
-    [
-        "",
-        "ICBHI_final_database",
-        "Respiratory_Sound_Database/audio_and_txt_files",
-        "Respiratory_Sound_Database/Respiratory_Sound_Database/audio_and_txt_files",
-    ],
-)
-def test_repackings_are_read_from_every_folder_above_the_recordings(
-    icbhi_folder: Path, tmp_path: Path, inner: str
-) -> None:
-    root = tmp_path / "copy"
-    repacked(icbhi_folder, root / inner)
-    (root / inner).with_name("patient_diagnosis.csv").write_text("101,URTI\n", encoding="utf-8")
-    given = [root / inner, *(place for place in (root / inner).parents if place.is_relative_to(root))]
-    assert all(names(folder) == names(icbhi_folder) for folder in given)
-
-
-def test_an_archive_that_holds_everything_twice_is_read_once(icbhi_folder: Path, tmp_path: Path) -> None:
-    for outer in ("Respiratory_Sound_Database", "respiratory_sound_database_2"):
-        repacked(icbhi_folder, tmp_path / outer / "audio_and_txt_files")
-    assert names(tmp_path) == names(icbhi_folder)
-
-
-def test_two_different_sets_in_one_folder_are_not_guessed_between(icbhi_folder: Path, tmp_path: Path) -> None:
-    for outer in ("a", "b"):
-        repacked(icbhi_folder, tmp_path / outer / "audio_and_txt_files")
-    (tmp_path / "b" / "audio_and_txt_files" / "101_1b1_Al_sc_Litt3200.txt").unlink()
-    with pytest.raises(DatasetError, match=r"holds more than one set of ICBHI recordings.*give one of them"):
-        read_icbhi(tmp_path)
-
-
-def test_split_files_are_found_at_every_level_of_a_nested_copy(icbhi_folder: Path, tmp_path: Path) -> None:
-    inner = tmp_path / "Respiratory_Sound_Database" / "audio_and_txt_files"
-    repacked(icbhi_folder, inner)
-    for place in (tmp_path, inner.parent, inner):
-        (place / "split.txt").touch()
-        assert find_database_file(tmp_path, "split.txt") == place / "split.txt"
-
-
-ORIGINALS = {
-    "AKGC417L": (171, 283, 63, 79),
-    "LittC2SE": (245, 38, 57, 9),
-    "Litt3200": (250, 23, 79, 20),
-    "Meditron": (940, 193, 134, 56),
-}
-ALL_BUT_TEN_PATIENTS = ORIGINALS | {"AKGC417L": (1748, 1504, 431, 355), "LittC2SE": (347, 77, 126, 44)}
-
-
-@pytest.mark.parametrize(
-    ("folder", "recordings", "cycles"), [("icbhi", 288, ORIGINALS), ("icbhi_4khz", 844, ALL_BUT_TEN_PATIENTS)]
-)
-def test_the_given_folders_have_the_counts_that_their_description_states(
-    shared_data: Path, folder: str, recordings: int, cycles: dict[str, tuple[int, ...]]
-) -> None:
-    found = read_icbhi(shared_data / folder)
-    counts = Counter((each.device, mark.label) for each in found for mark in each.annotations)
-    assert len(found) == recordings
-    assert {device: tuple(counts[device, label] for label in range(4)) for device in cycles} == cycles
-    assert counts.total() == sum(map(sum, cycles.values()))
+def test_the_4_khz_copy_has_the_counts_that_its_description_states(shared_data: Path) -> None:
+    recordings = read_icbhi(shared_data / "icbhi_4khz")
+    assert len(recordings) == 844
+    assert counts_by_device(recordings) == {
+        "AKGC417L": [1748, 1504, 431, 355],
+        "Litt3200": [250, 23, 79, 20],
+        "LittC2SE": [347, 77, 126, 44],
+        "Meditron": [940, 193, 134, 56],
+    }
+    sides = split_recordings(recordings, "official", shared_data / "icbhi_4khz")
+    assert [len(side) for side in (sides.training, sides.test)] == [539, 305]
+    assert [sum(len(each.annotations) for each in side) for side in (sides.training, sides.test)] == [4142, 2185]

@@ -138,10 +138,3 @@ def test_the_real_official_split_keeps_its_two_flaws(shared_data: Path) -> None:
     sides = split_recordings(read_icbhi(folder), "official", folder)
     assert patients(sides.training) & patients(sides.test) <= {"156", "218"}
     assert not [recording for recording in sides.test if recording.device == "LittC2SE"]
-
-
-def test_the_4_khz_copy_has_the_whole_training_side_and_lacks_ten_patients_of_the_test_side(shared_data: Path) -> None:
-    folder = shared_data / "icbhi_4khz"
-    sides = split_recordings(read_icbhi(folder), "official", folder)
-    assert [len(side) for side in (sides.training, sides.test)] == [539, 305]
-    assert [sum(len(each.annotations) for each in side) for side in (sides.training, sides.test)] == [4142, 2185]
