@@ -26,11 +26,12 @@ from train.checkpoint import load_checkpoint, network_from_checkpoint
 from train.compare_answers import answers_file
 from train.config import Config
 from train.cycles import Cycle, CycleStore, LoadCycles
-from train.data import READERS, extent, folders_from_arguments
+from train.data import extent, folders_from_arguments, read_dataset, tell_what_is_there
 from train.dataset import evaluation_images
 from train.distributed import accelerator
 from train.errors import AbsentClassError, ConfigError, TrainError
 from train.evaluation_text import text_from_report
+from train.holdings import coverage
 from train.loop import predict
 from train.recipes import fine_tuning
 from train.recording import Recording
@@ -76,7 +77,7 @@ def cross_validate(study: Study) -> dict[str, Any]:
     if study.folds < 2:
         raise ConfigError(f"--folds {study.folds}: give 2 or more")
     dataset = study.config.datasets[0].name
-    recordings = READERS[dataset](study.data[dataset])
+    recordings = read_dataset(dataset, study.data[dataset])
     answers = FoldAnswers([], {COMMON: [], **({FINE_TUNED: []} if study.fine_tune else {})}, [])
     for fold in range(study.folds):
         _answer_fold(study, recordings, fold, answers)
@@ -84,6 +85,7 @@ def cross_validate(study: Study) -> dict[str, Any]:
         "model": f"{study.folds} folds in {study.out}",
         "dataset": dataset,
         "extent": extent(dataset, recordings),
+        "coverage": coverage(dataset, f"kfold-*-of-{study.folds}", recordings, recordings, study.data[dataset]),
         "split": f"kfold-*-of-{study.folds}",
         "recordings": len(recordings),
         "patients_trained_on": 0,
@@ -199,6 +201,7 @@ def _reports(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         raise ConfigError(f"--seeds {arguments.seeds}: give 1 or more")
     config = config_from_arguments(arguments)
     data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
+    tell_what_is_there(data)
     load = CycleStore().load
     reports = []
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Final
 from train.config import Config, DatasetConfig, Protocol
 from train.cycles import Cycle, LoadCycles
 from train.errors import AbsentClassError, ConfigError
+from train.holdings import coverage, found_line
 from train.icbhi import FULL_RECORDINGS, read_icbhi
+from train.lengths import check_lengths
 from train.recording import Recording
 from train.splits import hold_out_patients, split_recordings
 from train.sprsound import read_sprsound
@@ -29,6 +32,8 @@ class RunRecordings:
     shared_by_design: frozenset[str]
     extent: str
     """`subset` or `full`: how much of the dataset the folder holds."""
+    coverage: str = ""
+    """How much of the test side the folder holds, in words (`train.holdings`)."""
 
     @property
     def patients_held_back(self) -> set[str]:
@@ -59,7 +64,7 @@ def run_recordings(dataset: DatasetConfig, folder: Path, protocol: Protocol = "p
     Under the published protocol nobody is held back: the test side validates, too. A run for one device learns from and
     selects on its recordings alone, among the same patients as the run for all devices; it is tested on all.
     """
-    recordings = READERS[dataset.name](folder)
+    recordings = read_dataset(dataset.name, folder)
     sides = split_recordings(recordings, dataset.split, folder)
     if protocol == "published":
         training, validation = sides.training, sides.test
@@ -72,7 +77,21 @@ def run_recordings(dataset: DatasetConfig, folder: Path, protocol: Protocol = "p
         sides.test,
         sides.shared_by_design,
         extent(dataset.name, recordings),
+        coverage(dataset.name, dataset.split, recordings, sides.test, folder),
     )
+
+
+def read_dataset(name: str, folder: Path) -> list[Recording]:
+    """Its annotated recordings, none of them shorter than its annotations. Raises DatasetError, edge's errors."""
+    recordings = READERS[name](folder)
+    check_lengths(recordings)
+    return recordings
+
+
+def tell_what_is_there(folders: Mapping[str, Path]) -> None:
+    """One line for each dataset on stderr: what its folder holds, and what lacks. Raises as the readers."""
+    for name, folder in folders.items():
+        print(found_line(name, READERS[name](folder), folder), file=sys.stderr)
 
 
 def patients(recordings: Sequence[Recording]) -> list[str]:

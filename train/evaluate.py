@@ -18,11 +18,12 @@ from train.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoin
 from train.compare_answers import compare_answers
 from train.config import Protocol
 from train.cycles import Cycle, CycleStore, LoadCycles, read_cycles
-from train.data import READERS, extent, folders_from_arguments, patients
+from train.data import READERS, extent, folders_from_arguments, patients, read_dataset
 from train.dataset import EvaluationPadding, evaluation_images
 from train.distributed import accelerator
 from train.errors import SplitError, TrainError
 from train.evaluation_text import text_from_report
+from train.holdings import coverage
 from train.loop import predict
 from train.recording import Recording
 from train.run_folder import write_json
@@ -130,7 +131,7 @@ def _report(arguments: argparse.Namespace) -> dict[str, Any]:
     dataset = arguments.data.partition("=")[0] if "=" in arguments.data else "icbhi"
     folder = folders_from_arguments([arguments.data], [dataset if dataset in READERS else "icbhi"])[dataset]
     checkpoint = load_checkpoint(arguments.model)
-    recordings = READERS[dataset](folder)
+    recordings = read_dataset(dataset, folder)
     chosen = select_recordings(recordings, arguments.split, folder, checkpoint, dataset)
     trained_on = _trained_on(checkpoint, dataset)
     if arguments.unseen_only:
@@ -146,6 +147,7 @@ def _report(arguments: argparse.Namespace) -> dict[str, Any]:
         "protocol": arguments.protocol,
         "dataset": dataset,
         "extent": extent(dataset, recordings),
+        "coverage": coverage(dataset, arguments.split, recordings, chosen, folder),
         "split": arguments.split,
         "recordings": len(chosen),
         "patients_trained_on": len(set(patients(chosen)) & trained_on),

@@ -25,6 +25,8 @@ def interval_text(ends: Sequence[float] | None) -> str:
 
 def _figures_block(report: Mapping[str, Any]) -> str:
     title = f"{report['dataset']} ({report['extent']}), split {report['split']}, {report['recordings']} recordings"
+    if report.get("coverage"):
+        title += f"; {report['coverage']}"
     if report["patients_trained_on"]:
         title += f"; {report['patients_trained_on']} of these patients were trained on"
     lines = [title, f"{'':14}" + "".join(f"{name:>7}" for name in TITLES) + f"{'cycles':>8}{'patients':>10}"]

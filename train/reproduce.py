@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 from train.cycles import CycleStore, LoadCycles
-from train.data import folders_from_arguments
+from train.data import folders_from_arguments, tell_what_is_there
 from train.errors import ConfigError, TrainError
 from train.plan import PLANS, PlannedRun, table_6
 from train.run import add_recipe_arguments, config_from_arguments
@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         runs = planned_runs(arguments)
         names = [dataset.name for dataset in runs[0].config.datasets]
         data = folders_from_arguments(arguments.data, names)
+        tell_what_is_there(data)
         make_runs(runs, data, arguments.out, arguments.init, CycleStore().load)
     except (TrainError, EdgeError) as error:
         print(f"train.reproduce: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import get_args
 
 from edge.errors import EdgeError
 from train.config import Config, DatasetConfig, Protocol
-from train.data import folders_from_arguments
+from train.data import folders_from_arguments, tell_what_is_there
 from train.distributed import open_workers
 from train.errors import ConfigError, TrainError
 from train.overrides import overridden
@@ -121,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = config_from_arguments(arguments)
         data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
         with open_workers(os.environ) as workers:
+            if workers.is_first:
+                tell_what_is_there(data)
             best = train(config, data, arguments.out, arguments.init)
     except (TrainError, EdgeError) as error:
         print(f"train.run: {error}", file=sys.stderr)

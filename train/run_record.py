@@ -33,6 +33,7 @@ def _data_record(part: RunRecordings) -> dict[str, Any]:
     sides = {"training": part.training, "validation": part.validation, "test": part.test}
     return {
         "extent": part.extent,
+        "coverage": part.coverage,
         "recordings": {side: len(recordings) for side, recordings in sides.items()},
         "cycles": {side: sum(len(recording.annotations) for recording in found) for side, found in sides.items()},
     }

@@ -19,7 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge.labels import LABELS
-from train.errors import SplitError
+from train.errors import DatasetError, SplitError
 from train.icbhi import find_database_file, maybe_recording_name
 from train.recording import Recording
 
@@ -34,6 +34,8 @@ _CANDIDATES = 200
 
 
 T = TypeVar("T")
+Session = tuple[str, str, str, str]
+"""A recording's name but for the stethoscope: patient, index, location, mode."""
 ClassCounts = Mapping[str, NDArray[np.int64]]
 """Annotations per class, [4], by patient."""
 
@@ -60,9 +62,9 @@ def split_recordings(recordings: Sequence[Recording], split: str, folder: Path) 
     if split == "train":
         return published_parts(recordings)
     if split == "official":
-        return official_split(recordings, find_database_file(folder, OFFICIAL_FILE))
+        return official_split(recordings, _split_file(folder, OFFICIAL_FILE, split))
     if match := re.fullmatch(r"fold-(\d+)", split):
-        return released_fold(recordings, find_database_file(folder, FOLD_FILE), int(match[1]))
+        return released_fold(recordings, _split_file(folder, FOLD_FILE, split), int(match[1]))
     if match := re.fullmatch(r"kfold-(\d+)-of-(\d+)", split):
         return patient_fold(recordings, int(match[1]), int(match[2]))
     raise SplitError(f"unknown split {split!r}; known are all, official, fold-K, kfold-K-of-N and train")
@@ -70,6 +72,17 @@ def split_recordings(recordings: Sequence[Recording], split: str, folder: Path) 
 
 def official_split(recordings: Sequence[Recording], path: Path) -> Sides:
     """The challenge's 60/40 split. Only its own two patients may stand on both sides."""
+    sides = official_sides(path)
+    missing = [recording.name for recording in recordings if _session(recording) not in sides]
+    if missing:
+        raise SplitError(f"{path} does not name {', '.join(missing[:3])} ({len(missing)} in all)")
+    return _sides(
+        recordings, lambda recording: sides[_session(recording)] == "test", shared=OFFICIAL_PATIENTS_ON_BOTH_SIDES
+    )
+
+
+def official_sides(path: Path) -> dict[Session, str]:
+    """`train` or `test` for every recording that the official file names. Raises SplitError."""
     sides = {}
     for line in _lines(path):
         fields = line.split()
@@ -77,12 +90,7 @@ def official_split(recordings: Sequence[Recording], path: Path) -> Sides:
         if len(fields) != 2 or fields[1] not in ("train", "test") or name is None:
             raise SplitError(f"{path}: {line!r} is not `RECORDING train|test`")
         sides[name.session] = fields[1]
-    missing = [recording.name for recording in recordings if _session(recording) not in sides]
-    if missing:
-        raise SplitError(f"{path} does not name {', '.join(missing[:3])} ({len(missing)} in all)")
-    return _sides(
-        recordings, lambda recording: sides[_session(recording)] == "test", shared=OFFICIAL_PATIENTS_ON_BOTH_SIDES
-    )
+    return sides
 
 
 def published_parts(recordings: Sequence[Recording]) -> Sides:
@@ -93,13 +101,24 @@ def published_parts(recordings: Sequence[Recording]) -> Sides:
 
 def released_fold(recordings: Sequence[Recording], path: Path, fold: int) -> Sides:
     """The authors' fold file, `patient fold` a line, with the patients of one fold as the test side."""
-    folds = {patient: int(number) for patient, number in (line.split() for line in _lines(path))}
+    folds = patient_folds(path)
     if fold not in folds.values():
         raise SplitError(f"{path} has no fold {fold}; it has {sorted(set(folds.values()))}")
     missing = sorted({recording.patient for recording in recordings} - set(folds))
     if missing:
         raise SplitError(f"{path} does not name patients {', '.join(missing)}")
     return _sides(recordings, lambda recording: folds[recording.patient] == fold)
+
+
+def patient_folds(path: Path) -> dict[str, int]:
+    """The fold of every patient in the authors' file. Raises SplitError."""
+    folds = {}
+    for line in _lines(path):
+        fields = line.split()
+        if len(fields) != 2 or not fields[1].isdecimal():
+            raise SplitError(f"{path}: {line!r} is not `PATIENT FOLD`")
+        folds[fields[0]] = int(fields[1])
+    return folds
 
 
 def patient_fold(recordings: Sequence[Recording], fold: int, folds: int) -> Sides:
@@ -134,11 +153,20 @@ def _sides(
     )
 
 
+def _split_file(folder: Path, name: str, split: str) -> Path:
+    """Raises DatasetError with what else can be done: re-packings of the database leave its split files out."""
+    try:
+        return find_database_file(folder, name)
+    except DatasetError as error:
+        raise DatasetError(f"split {split}: {error}, or take --split kfold-0-of-5, which needs no file") from None
+
+
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    return [line for line in text.splitlines() if line.strip()]
 
 
-def _session(recording: Recording) -> tuple[str, str, str, str]:
+def _session(recording: Recording) -> Session:
     name = maybe_recording_name(recording.name)
     if name is None:
         raise SplitError(f"{recording.name} is not an ICBHI recording; the official split is ICBHI's")

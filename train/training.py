@@ -90,6 +90,7 @@ def _measure_on_test_side(run: Run, parts: Mapping[str, RunRecordings], load: Lo
     report = {
         "protocol": run.config.protocol,
         "extent": parts[dataset.name].extent,
+        "coverage": parts[dataset.name].coverage,
         "dataset": dataset.name,
         "split": dataset.split,
         "checkpoint": "best",

@@ -14,7 +14,7 @@ from pathlib import Path
 from edge.errors import EdgeError
 from train.config import Config
 from train.cycles import CycleStore, LoadCycles
-from train.data import folders_from_arguments, run_recordings
+from train.data import folders_from_arguments, run_recordings, tell_what_is_there
 from train.errors import AbsentClassError, TrainError
 from train.recipes import fine_tuning
 from train.run import add_recipe_arguments, config_from_arguments
@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = config_from_arguments(arguments)
         data = folders_from_arguments(arguments.data, [dataset.name for dataset in config.datasets])
+        tell_what_is_there(data)
         best = train_two_stages(config, data, arguments.out, arguments.init, CycleStore().load)
     except (TrainError, EdgeError) as error:
         print(f"train.two_stages: {error}", file=sys.stderr)

@@ -153,7 +153,7 @@ def test_a_split_file_and_a_folder_that_disagree_are_told_both_ways(folder: Path
     lines = split.read_text(encoding="utf-8").splitlines()
     split.write_text("\n".join([*lines[1:], "190_1b1_Al_sc_Meditron\ttrain"]), encoding="utf-8")
     told = notes(report_on(folder))
-    assert "1 of 8 of the recordings that it names are not usable here: 190_1b1_Al_sc_Meditron" in told
+    assert "1 of 8 recordings that it names are not usable here: 190_1b1_Al_sc_Meditron" in told
     assert f"1 of 8 recordings here are not in it, so that --split official stops: {FIRST}" in told
 
 
@@ -260,3 +260,5 @@ def test_real_recordings_are_reported_as_their_description_states(given_without_
     assert how(report)["table 4, table 5, figure 4"] == "full"
     assert how(report)["table 6 (AKGC417L)"] == "subset"
     assert how(report)["table 1, 60/40"] == "subset"
+    assert reasons(report)["table 1, 60/40"].endswith("of 381 recordings")
+    assert {row["side"]: row["recordings published"] for row in values["sides"]}["official train"] == 539

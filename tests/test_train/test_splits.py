@@ -101,6 +101,19 @@ def test_a_missing_split_file_says_where_it_was_looked_for(icbhi_folder: Path, t
         split_recordings(read_icbhi(icbhi_folder), "official", tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize("split", ["official", "fold-4"])
+def test_a_copy_without_split_files_says_which_split_needs_none(icbhi_folder: Path, split: str) -> None:
+    recordings = read_icbhi(icbhi_folder)
+    with pytest.raises(DatasetError, match=rf"^split {split}: .* neither in .* copy it there .* --split kfold-0-of-5"):
+        split_recordings(recordings, split, icbhi_folder / "audio_and_txt_files" / "nowhere")
+
+
+def test_a_line_of_the_fold_file_that_cannot_be_read_is_named(icbhi_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "patient_list_foldwise.txt").write_text("101 0\n102 four\n", encoding="utf-8")
+    with pytest.raises(SplitError, match=r"'102 four' is not `PATIENT FOLD`"):
+        split_recordings(read_icbhi(icbhi_folder), "fold-0", tmp_path)
+
+
 @pytest.mark.parametrize("split", ["offical", "fold-9", "kfold-4-of-4"])
 def test_an_unknown_split_is_refused(icbhi_folder: Path, split: str) -> None:
     with pytest.raises(SplitError, match=r"unknown split|no fold 9|does not exist"):

@@ -23,8 +23,8 @@ from train.data_report.inventory import STOPPING, Entry, Inventory, annotated_re
 from train.data_report.reproducible import Reproducible, reproducible
 from train.data_report.splits import SplitInventory, fold_inventory, official_inventory
 from train.errors import TrainError
-from train.icbhi import FULL_RECORDINGS
-from train.tables.annotations import AnnotatedRecording, class_counts, patients
+from train.icbhi import FULL_RECORDINGS, find_audio_folder
+from train.tables.annotations import ANNOTATION_FOLDER, AnnotatedRecording, class_counts, patients
 from train.tables.table import Column, Table, Value, text, to_dict, write_values
 
 SHOWN = 10
@@ -113,14 +113,14 @@ def _totals(inventory: Inventory) -> dict[str, Value]:
 
 def _summary(inventory: Inventory) -> str:
     totals = _totals(inventory)
-    lines = [
-        f"{inventory.folder}: {totals['recordings usable']} usable recordings of the database's {FULL_RECORDINGS} "
-        f"({_extent(inventory)}), {totals['patients']} patients, {totals['cycles']} cycles, {totals['sound, h']} h",
-        f"all_annotations: {inventory.all_annotations} files without need of audio"
-        if inventory.all_annotations
-        else "all_annotations: absent; it is not part of the database",
-    ]
-    return "\n".join(lines)
+    line = (
+        f"{find_audio_folder(inventory.folder)}: "
+        f"{totals['recordings usable']} usable recordings of the database's {FULL_RECORDINGS} "
+        f"({_extent(inventory)}), {totals['patients']} patients, {totals['cycles']} cycles, {totals['sound, h']} h"
+    )
+    # Only some copies have this folder; nothing lacks without it.
+    apart = f"\n{ANNOTATION_FOLDER}: {inventory.all_annotations} annotation files, which need no audio"
+    return line + (apart if inventory.all_annotations else "")
 
 
 def _extent(inventory: Inventory) -> str:
@@ -155,8 +155,10 @@ def _side_table(splits: Sequence[SplitInventory]) -> Table:
     return Table(
         title="By side of a split (fold-K: its test side; the other folds are its training side)",
         facts={},
-        columns=(Column(name="side"), *_COUNTS, Column(name="absent")),
-        rows=tuple((side.name, *_counted(side.recordings), ", ".join(side.absent) or None) for side in sides),
+        columns=(Column(name="side"), *_COUNTS, Column(name="absent"), Column(name="recordings published")),
+        rows=tuple(
+            (side.name, *_counted(side.recordings), ", ".join(side.absent) or None, side.published) for side in sides
+        ),
         notes=(*absent, *notes),
     )
 

@@ -36,15 +36,25 @@ def reproducible(inventory: Inventory, official: SplitInventory, folds: SplitInv
     others = ("table 1, 80/20", "table 2", "figures 3 and 5")
     return [
         _item("table 4, table 5, figure 4", _extent(annotated), "" if annotated else "no annotations"),
-        _item("table 1, 60/40", extent, _lack(official, *challenge)),
-        *(_item(what, extent, lack) for what in others),
+        _item("table 1, 60/40", extent, _lack(official, *challenge), _partly(*challenge)),
+        *(_item(what, extent, lack, _partly(test)) for what in others),
         _stage_2(extent, lack, train, test),
         _item(f"table 6 ({paper.TABLE_6_DEVICE})", extent, lack or _lacking_classes(train, paper.TABLE_6_DEVICE)),
     ]
 
 
-def _item(what: str, extent: str, lack: str) -> Reproducible:
-    return Reproducible(what, NOT_AT_ALL, lack) if lack else Reproducible(what, extent)
+def _item(what: str, extent: str, lack: str, partly: str = "") -> Reproducible:
+    return Reproducible(what, NOT_AT_ALL, lack) if lack else Reproducible(what, extent, partly)
+
+
+def _partly(*sides: Side) -> str:
+    """Such as `official test has 305 of 381 recordings`, for the sides that are not whole."""
+    short = [(side, side.published) for side in sides if side.published is not None]
+    return "; ".join(
+        f"{side.name} has {len(side.recordings)} of {published} recordings"
+        for side, published in short
+        if len(side.recordings) < published
+    )
 
 
 def _stage_2(extent: str, lack: str, train: Side, test: Side) -> Reproducible:

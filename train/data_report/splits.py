@@ -28,6 +28,8 @@ class Side:
     name: str
     """Such as `official test`; a fold's is its test side."""
     recordings: Recordings
+    published: int | None = None
+    """Recordings that the split files put on this side; None where no file says."""
 
     @property
     def absent(self) -> list[str]:
@@ -63,13 +65,17 @@ def official_inventory(folder: Path, recordings: Recordings) -> SplitInventory:
     missing = [_stem(name) for name, _ in lines if name.session not in here]
     notes = [
         *problems,
-        *_listed("of the recordings that it names are not usable here", missing, len(lines)),
+        *_listed("recordings that it names are not usable here", missing, len(lines)),
         *_listed("recordings here are not in it, so that --split official stops", unnamed, len(recordings)),
         *_other_devices(lines, recordings),
         *_patients_on_both_sides(lines),
     ]
     found = tuple(
-        Side(f"official {side}", tuple(each for each in recordings if sides.get(each.name.session) == side))
+        Side(
+            f"official {side}",
+            tuple(each for each in recordings if sides.get(each.name.session) == side),
+            sum(each == side for each in sides.values()),
+        )
         for side in ("train", "test")
     )
     return SplitInventory(OFFICIAL_FILE, True, found, tuple(notes))
@@ -81,15 +87,20 @@ def fold_inventory(folder: Path, recordings: Recordings) -> SplitInventory:
     if lines is None:
         return SplitInventory(FOLD_FILE, present=False)
     folds = dict(lines)
+    official, _ = _lines(folder, OFFICIAL_FILE, _official_line)
     unnamed = sorted(patients(recordings) - set(folds))
     absent = sorted(set(folds) - patients(recordings))
     notes = [
         *problems,
-        *_listed("of its patients have no usable recording here", absent, len(folds)),
+        *_listed("patients that it names have no usable recording here", absent, len(folds)),
         *_listed("patients here are not in it, so that --split fold-K stops", unnamed, len(patients(recordings))),
     ]
     found = tuple(
-        Side(f"fold-{fold}", tuple(each for each in recordings if folds.get(each.name.patient) == fold))
+        Side(
+            f"fold-{fold}",
+            tuple(each for each in recordings if folds.get(each.name.patient) == fold),
+            sum(folds.get(name.patient) == fold for name, _ in official) if official else None,
+        )
         for fold in sorted(set(folds.values()))
     )
     return SplitInventory(FOLD_FILE, True, found, tuple(notes))

@@ -29,7 +29,8 @@ def setting(group: Group, beside: Sequence[Group]) -> str:
     fields = [_flat(_configuration(other)) for other in alike]
     own = _flat(_configuration(group))
     telling = sorted(name for name in own if any(other.get(name) != own[name] for other in fields))
-    return "; ".join([words, *(f"{name}={own[name]}" for name in telling)])
+    tested = group.first.test.get("coverage")
+    return "; ".join([words, *(f"{name}={own[name]}" for name in telling), *([tested] if tested else [])])
 
 
 def described(run: RunFolder) -> str:

@@ -48,6 +48,7 @@ def _table(seeds: Sequence[RunResult], notes: Sequence[str]) -> Table:
         "split": run.test["split"],
         "protocol": PROTOCOLS[run.test["protocol"]],
         "extent": run.test["extent"],
+        **({"coverage": run.test["coverage"]} if run.test.get("coverage") else {}),
         "cycles": int(total(run.confusions()).sum()),
         "seeds": len(seeds),
         "setting": described(run),
