@@ -35,12 +35,10 @@ def probabilities_from_signs(logits_B3: Tensor) -> Tensor:
     Abnormal as its own answer says; among the abnormal ones as if crackles and wheezes came independently of each
     other, given that at least one of them is there.
     """
-    with_crackle, with_wheeze, abnormal = torch.sigmoid(logits_B3).unbind(dim=1)
-    crackle = with_crackle * (1 - with_wheeze)
-    wheeze = with_wheeze * (1 - with_crackle)
-    both = with_crackle * with_wheeze
-    share = abnormal / (crackle + wheeze + both).clamp(min=1e-12)
-    return torch.stack([1 - abnormal, crackle * share, wheeze * share, both * share], dim=1)
+    crackle, wheeze, abnormal = logits_B3.split(1, dim=1)
+    # Odds multiply: one alone, the other alone and both are as exp(c) to exp(w) to exp(c + w).
+    kinds = torch.softmax(torch.cat([crackle, wheeze, crackle + wheeze], dim=1), dim=1)
+    return torch.cat([torch.sigmoid(-abnormal), torch.sigmoid(abnormal) * kinds], dim=1)
 
 
 def signs_loss(logits_B3: Tensor, labels_B: Tensor, smoothing: float) -> Tensor:

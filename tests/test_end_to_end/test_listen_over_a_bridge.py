@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from edge.audio.lung_sounds import simulate_cycle
 from edge.labels import LABELS
+from edge.signal.spec import AUDIOSET
 from firmware_bridge.frame import Frame, FrameDecoder, encode_frame
 from firmware_bridge.messages import NO_LABEL, Codec, Info, MessageType, WindowResult, frame_from_message, maybe_message
 
 RATE_HZ, FRAME, HOP_S = 4000, 80, 0.5
 PLAYED_S = 10.5
 SPEED = 5
-"""How much faster than it would sound the device plays: the test need not wait for a window of 7 s."""
+"""How much faster than it would sound the device plays: the test need not wait for a window."""
 WAIT_S = 30.0
 ENDED_S, SLOWNESS_S = 1.0, 2.0
 """From SIGTERM to the end, and what a machine of two busy cores may add."""
@@ -139,7 +140,7 @@ def heard(sound: NDArray[np.int16], tmp_path_factory: pytest.TempPathFactory) ->
         device = Device(connection, sound)
         try:
             deadline_s = time.monotonic() + WAIT_S
-            while len(device.results) < 1 + (PLAYED_S - 7) / HOP_S:
+            while len(device.results) < 1 + (PLAYED_S - AUDIOSET.window_s) / HOP_S:
                 device.turn()
                 assert time.monotonic() < deadline_s, f"{len(device.results)} results"
             begin_s = time.monotonic()
@@ -180,7 +181,7 @@ def test_every_result_reaches_the_device(heard: Heard) -> None:
     ]
     assert [(end_sample, result.label) for end_sample, result in heard.device.results] == written
     assert any(label != NO_LABEL for _, label in written)
-    assert {result.window_ms for _, result in heard.device.results} == {7000}
+    assert {result.window_ms for _, result in heard.device.results} == {5000}
 
 
 def test_what_the_device_says_of_itself_is_written(heard: Heard) -> None:

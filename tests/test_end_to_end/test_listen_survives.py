@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tools.sound_server import SoundServer
 
 HOP_S = 0.5
-WINDOW_S = 7.0
+WINDOW_S = 5.0
 NOTICED_S = 2.0
 RESUMED_S = 10.0
 ENDED_S = 1.0

@@ -23,7 +23,7 @@ from edge.audio.lung_sounds import simulate_cycle
 RATE_HZ = 4000
 TRANSPORTS = ("tcp", "udp", "pty")
 LISTENED_S = 13.0
-"""A window is 7 s long, and one of the device's restarts comes within the first."""
+"""A window is 5 s long, and one of the device's restarts comes within the first."""
 FAULTS = (
     "--loss", "0.5%", "--burst", "40ms", "--burst-every", "4s", "--corrupt", "2e-5", "--duplicate", "1%",
     "--jitter", "8ms", "--ppm", "120", "--restart", "5s",

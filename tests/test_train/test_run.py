@@ -67,7 +67,7 @@ def test_the_same_seed_repeats_the_run_and_another_does_not(
         load_checkpoint(run / "last").weights for run in (smoke_run, tmp_path / "same", tmp_path / "other")
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
-    assert not torch.equal(first["trunk.first_convolution.weight"], other["trunk.first_convolution.weight"])
+    assert not torch.equal(first["trunk.conv1.weight"], other["trunk.conv1.weight"])
 
 
 def test_a_finished_run_started_again_trains_no_more(icbhi_folder: Path, smoke_run: Path) -> None:
