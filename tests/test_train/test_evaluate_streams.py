@@ -155,7 +155,8 @@ def save(folder: Path, trained_on: Sequence[str], seed: int) -> None:
     torch.manual_seed(seed)
     config = NetworkConfig(depth=18, width=0.125, in_channels=1)
     run = {"patients": {"icbhi": {"training": list(trained_on), "validation": [], "test": []}}}
-    save_checkpoint(folder, Checkpoint(config, AUDIOSET, (97.0,), (61.0,), RespireNetwork(config).state_dict(), run, {}))
+    weights = RespireNetwork(config).state_dict()
+    save_checkpoint(folder, Checkpoint(config, AUDIOSET, (97.0,), (61.0,), weights, run, {}))
 
 
 def test_each_patient_is_heard_once_by_networks_that_never_heard_them(
