@@ -35,7 +35,7 @@ def probabilities_from_signs(logits_B3: Tensor) -> Tensor:
     Abnormal as its own answer says; among the abnormal ones as if crackles and wheezes came independently of each
     other, given that at least one of them is there.
     """
-    crackle, wheeze, abnormal = logits_B3.split(1, dim=1)
+    crackle, wheeze, abnormal = logits_B3.split(1, dim=1)  # type: ignore[no-untyped-call]  # torch has no types here
     # Odds multiply: one alone, the other alone and both are as exp(c) to exp(w) to exp(c + w).
     kinds = torch.softmax(torch.cat([crackle, wheeze, crackle + wheeze], dim=1), dim=1)
     return torch.cat([torch.sigmoid(-abnormal), torch.sigmoid(abnormal) * kinds], dim=1)
